@@ -1,0 +1,112 @@
+"""How far a model is from the truth: its loss on unseen PocketWeb text beside the floor, on the same tokens.
+
+Model and truth are measured on the same documents, so the difference has a far smaller error than either.
+
+    python -m helpers.lab.evaluation floors     writes helpers/data/floors.json
+    python -m helpers.lab.evaluation card pocket-gpt2 --hours 1.7      writes the model card
+"""
+
+import functools
+import json
+import random
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from helpers.lab import pocketweb
+
+UNSEEN_SEED = 20_260_101  # never used for training
+
+
+class Unseen(NamedTuple):
+    """Documents no model was trained on, the token positions that are asked, and the truth about them."""
+
+    objective: str
+    documents: list
+    positions: list  # for each document, the asked positions in (*tokens, end)
+    truth: list  # for each document, ln p of those tokens in nats
+
+
+@functools.cache
+def unseen(objective, n_documents=1000, share=1.0, genres=None, seed=UNSEEN_SEED):
+    """Draw documents and compute the truth: all next tokens, or a random share of the blanks.
+
+    Example:
+        >>> exam = unseen("causal", n_documents=3)
+        >>> [len(document.tokens) + 1 for document in exam.documents] == [len(p) for p in exam.positions]
+        True
+    """
+    language, rng = pocketweb.language(genres), random.Random(seed)
+    documents = language.sample(n_documents, seed)
+    positions, truth = [], []
+    for document in documents:
+        if objective == "causal":
+            positions.append(list(range(len(document.tokens) + 1)))
+            truth.append(language.token_log_probs([*document.tokens, pocketweb.END]))
+        else:
+            positions.append([i for i in range(len(document.tokens)) if rng.random() < share])
+            truth.append(language.blank_log_probs([*document.tokens, pocketweb.END], positions[-1]))
+    return Unseen(objective, documents, positions, truth)
+
+
+def model_log_probs(lm, exam, batch_tokens=8192):
+    """ln p of every asked token under the model, in nats, as a list for each document."""
+    rows = []  # (document, positions, token ids)
+    for index, (document, positions) in enumerate(zip(exam.documents, exam.positions, strict=True)):
+        ids = lm.tokenizer(document.text + pocketweb.END).input_ids
+        rows += [(index, positions, ids)] if exam.objective == "causal" else [(index, [p], ids) for p in positions]
+    rows.sort(key=lambda row: len(row[2]))
+    found = [{} for _ in exam.documents]
+    while rows:
+        size = max(1, batch_tokens // len(rows[-1][2]))
+        rows, batch = rows[:-size], rows[-size:]
+        for (index, positions, _), values in zip(batch, _score(lm, batch), strict=True):
+            found[index] |= dict(zip(positions, values, strict=True))
+    return [[values[p] for p in positions] for values, positions in zip(found, exam.positions, strict=True)]
+
+
+@torch.inference_mode()
+def _score(lm, batch):
+    causal = lm.kind == "causal"
+    length = max(len(ids) for _, _, ids in batch)
+    inputs = torch.full((len(batch), length), lm.tokenizer.pad_token_id)  # [rows, tokens]
+    for row, (_, positions, ids) in enumerate(batch):
+        inputs[row, : len(ids)] = torch.tensor(ids)
+        if not causal:
+            inputs[row, positions[0] + 1] = lm.tokenizer.mask_token_id
+    mask = (inputs != lm.tokenizer.pad_token_id).long()
+    logits = lm.model(input_ids=inputs.to(lm.model.device), attention_mask=mask.to(lm.model.device)).logits.cpu()
+    for row, (_, positions, ids) in enumerate(batch):
+        asked = torch.tensor(positions) if causal else torch.tensor(positions) + 1  # the start stands in front
+        targets = torch.tensor([ids[p + 1] for p in positions])
+        yield torch.log_softmax(logits[row, asked].double(), -1).gather(-1, targets[:, None])[:, 0].tolist()
+
+
+class Gap(NamedTuple):
+    """Loss of a model, floor, and their difference, each an Estimate in nats per token."""
+
+    loss: pocketweb.Estimate
+    floor: pocketweb.Estimate
+    gap: pocketweb.Estimate
+
+
+def gap_to_floor(lm, exam):
+    """The loss of a model above the floor, on the same tokens: {"all" or genre: Gap}.
+
+    Example:
+        >>> from helpers.models import load_causal_lm
+        >>> gaps = gap_to_floor(load_causal_lm("pocket-gpt2"), unseen("causal", n_documents=20))
+        >>> gaps["all"].loss.nats > gaps["all"].floor.nats
+        True
+    """
+    model = model_log_probs(lm, exam)
+    counts = np.array([len(p) for p in exam.positions])
+    model_sums, truth_sums = (-np.array([sum(values) for values in v]) for v in (model, exam.truth))
+    genres = np.array([document.genre for document in exam.documents])
+    out = {}
+    for name in ("all", *dict.fromkeys(genres)):
+        chosen = np.full(len(genres), True) if name == "all" else genres == name
+        sums = model_sums[chosen], truth_sums[chosen], model_sums[chosen] - truth_sums[chosen]
+        out[name] = Gap(*(pocketweb.mean_per_token(s, counts[chosen]) for s in sums))
+    return out

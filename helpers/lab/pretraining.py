@@ -1,0 +1,368 @@
+"""Pre-training from scratch: one loop for both objectives, on Hugging Face Accelerate.
+
+Every step draws fresh PocketWeb documents, one per row, and feeds them to the model with the labels that
+`DataCollatorForLanguageModeling` makes: every next token for a causal model, the hidden tokens for a masked one.
+The batch of a step depends on the seed and the step alone, whatever the number of processes, so a resumed run
+continues the same curve and eight GPUs see what one CPU sees:
+
+    python -m helpers pretrain --objective causal --folder runs/causal
+    accelerate launch -m helpers pretrain --objective causal --folder runs/causal
+
+Left out: mixed objectives, texts from files, anything but AdamW.
+"""
+
+import copy
+import inspect
+import json
+import os
+import random
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+from tqdm.auto import tqdm
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    DataCollatorForLanguageModeling,
+    GPT2Config,
+    GPT2LMHeadModel,
+    PreTrainedTokenizerFast,
+)
+
+from helpers.lab import pocketweb
+from helpers.models import LanguageModel
+
+CONTEXT = 256  # tokens
+PAD = "[PAD]"
+OBJECTIVES = ("causal", "masked")
+
+
+def build_tokenizer():
+    """The tokenizer of both pocket models: byte-level BPE in which every PocketWeb token is one id.
+
+    It puts `<|endoftext|>` in front of a text, as the start; any other text falls apart into bytes and round-trips.
+
+    Example:
+        >>> tokenizer = build_tokenizer()
+        >>> tokenizer.tokenize("The cat sat.")
+        ['The', 'Ġcat', 'Ġsat', '.']
+    """
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    words = ["".join(piece for piece, _ in byte_level.pre_tokenize_str(t)) for t in pocketweb.language().vocabulary[:-1]]
+    tokens = dict.fromkeys([pocketweb.END, PAD, pocketweb.MASK, *sorted(pre_tokenizers.ByteLevel.alphabet()), *words])
+    ids = {token: index for index, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=[], ignore_merges=True))
+    pieces = pre_tokenizers.Split(Regex(pocketweb.TOKEN_PATTERN), behavior="isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pieces, byte_level])
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{pocketweb.END} $A", pair=f"{pocketweb.END} $A $B", special_tokens=[(pocketweb.END, ids[pocketweb.END])]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=pocketweb.END,
+        eos_token=pocketweb.END,
+        pad_token=PAD,
+        mask_token=AddedToken(pocketweb.MASK, lstrip=True, special=True),
+        model_max_length=CONTEXT,
+        clean_up_tokenization_spaces=False,
+        model_input_names=["input_ids", "attention_mask"],
+    )
+
+
+def build_model(objective, tokenizer, n_layer=4, d_model=128, n_head=4):
+    """A new GPT-2 or BERT with random weights: the same layers, width and heads for both objectives.
+
+    Args:
+        objective: "causal" (`GPT2LMHeadModel`) or "masked" (`BertForMaskedLM`).
+        n_layer, d_model, n_head: depth, width and attention heads of every layer.
+
+    Raises:
+        ValueError: for another objective, or a width that the heads do not divide.
+
+    Example:
+        >>> build_model("masked", build_tokenizer(), n_layer=1, d_model=8, n_head=2).config.hidden_size
+        8
+    """
+    check_objective(objective)
+    if d_model % n_head:
+        raise ValueError(f"d_model must be a multiple of n_head: {d_model} is not a multiple of {n_head}.")
+    shared = dict(
+        vocab_size=len(tokenizer),
+        initializer_range=d_model**-0.5,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    if objective == "causal":
+        return GPT2LMHeadModel(
+            GPT2Config(
+                n_positions=CONTEXT, n_embd=d_model, n_layer=n_layer, n_head=n_head,
+                activation_function="gelu_pytorch_tanh", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, **shared,
+            )  # fmt: skip
+        )
+    return BertForMaskedLM(
+        BertConfig(
+            max_position_embeddings=CONTEXT, hidden_size=d_model, num_hidden_layers=n_layer, num_attention_heads=n_head,
+            intermediate_size=4 * d_model, hidden_act="gelu_pytorch_tanh", type_vocab_size=1,
+            hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=tokenizer.pad_token_id, **shared,
+        )  # fmt: skip
+    )
+
+
+def check_objective(objective):
+    if objective not in OBJECTIVES:
+        raise ValueError(f'The objective must be "causal" or "masked", not {objective!r}.')
+
+
+class Batches:
+    """The batches of a run: `batches[step]` is a list of micro-batches, documents of similar length in each.
+
+    A micro-batch is a dict of `input_ids` and `labels` (-100 where nothing is predicted), both [rows, tokens], and
+    `attention_mask`. Masked training cuts half of the documents short, because a blank may have to be filled before
+    the document is complete.
+    """
+
+    def __init__(self, objective, tokenizer, tokens_per_step, mask_rate=None, genres=None, seed=0):
+        self.objective, self.tokens_per_step, self.mask_rate, self.seed = objective, tokens_per_step, mask_rate, seed
+        self.tokenizer = tokenizer
+        self.language = pocketweb.language(genres)
+        vocabulary = self.language.vocabulary
+        self.id_of = {token: tokenizer(token, add_special_tokens=False).input_ids[0] for token in vocabulary}
+
+    def __getitem__(self, step):
+        rows = sorted(self._rows(random.Random(f"{self.seed}:{step}")), key=len)
+        collator = DataCollatorForLanguageModeling(
+            self.tokenizer,
+            mlm=self.objective == "masked",
+            mlm_probability=self.mask_rate,
+            mask_replace_prob=1.0,
+            random_replace_prob=0.0,
+            seed=self.seed * 1_000_003 + step,
+        )
+        return [collator([{"input_ids": row} for row in group]) for group in _split_by_tokens(rows)]
+
+    def _rows(self, rng):
+        """Token ids of fresh documents, start and end included, until the step is full."""
+        rows, n_tokens = [], 0
+        while n_tokens < self.tokens_per_step:
+            document = self.language.draw(rng)
+            if pocketweb.is_held_out(document.text):
+                continue
+            row = [self.id_of[token] for token in (pocketweb.END, *document.tokens, pocketweb.END)]
+            if self.objective == "masked" and rng.random() < 0.5:
+                row = row[: rng.randint(2, len(row))]
+            rows.append(row)
+            n_tokens += len(row)
+        return rows
+
+
+def _split_by_tokens(rows, tokens=1024):
+    """Sorted rows in groups of about so many tokens: little padding, products still large."""
+    groups, filled = [[]], 0
+    for row in rows:
+        if filled >= tokens:
+            groups, filled = [*groups, []], 0
+        groups[-1].append(row)
+        filled += len(row)
+    return groups
+
+
+class SummedLoss(torch.nn.Module):
+    """A language model with its training loss: nats, summed over the predicted tokens of a micro-batch.
+
+    The head runs only where something is predicted. Accelerate wraps this module, so that all of the gradient is
+    averaged over the processes.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, labels, attention_mask):
+        causal = isinstance(self.model, GPT2LMHeadModel)
+        mask = None if causal or attention_mask.all() else attention_mask  # causal: padding stands on the right
+        hidden = self.model.base_model(input_ids, attention_mask=mask).last_hidden_state  # [rows, tokens, d_model]
+        if causal:
+            hidden, labels = hidden[:, :-1], labels[:, 1:]
+        predicted = labels != -100
+        head = self.model.lm_head if causal else self.model.cls
+        return torch.nn.functional.cross_entropy(head(hidden[predicted]).float(), labels[predicted], reduction="sum")
+
+
+def learning_rate_at(step, steps, peak, warmup_steps, decay_steps):
+    """Linear warm-up, a plateau, and a linear decay to zero at the end."""
+    return peak * min(1.0, (step + 1) / max(1, warmup_steps), (steps - step) / max(1, decay_steps))
+
+
+def pretrain(
+    objective="causal",
+    steps=1000,
+    n_layer=4,
+    d_model=128,
+    n_head=4,
+    learning_rate=2e-3,
+    tokens_per_step=3072,
+    mask_rate=0.4,
+    warmup_steps=100,
+    decay_steps=250,
+    genres=None,
+    seed=0,
+    folder=None,
+    checkpoint_every=500,
+):
+    """Pre-train a language model on fresh PocketWeb text.
+
+    Args:
+        objective: "causal" or "masked".
+        steps: optimiser steps; each reads `tokens_per_step` tokens (or a few more).
+        n_layer, d_model, n_head: the size of the model.
+        learning_rate: the peak; linear warm-up over `warmup_steps`, linear decay over the last `decay_steps`.
+        mask_rate: share of the tokens that a masked model has to fill in.
+        genres: genres to read (all of them by default).
+        seed: decides the initial weights, the texts and the masks.
+        folder: where checkpoints go, every `checkpoint_every` steps. A run that finds one there continues it.
+
+    Returns:
+        (LanguageModel, history): history is a list of dicts with step, tokens (read so far), loss (nats per predicted
+        token), learning_rate and seconds. Interrupted by Ctrl-C, a run writes its checkpoint and returns what it has.
+
+    Raises:
+        ValueError: for an unknown objective or genre, or a checkpoint of a run with another shape or seed.
+
+    Example:
+        >>> lm, history = pretrain("causal", steps=2, n_layer=1, d_model=16, n_head=2, tokens_per_step=256)
+        >>> lm.name, history[-1]["step"]
+        ('causal-16', 2)
+    """
+    check_objective(objective)
+    accelerator = Accelerator()
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer()
+    model = build_model(objective, tokenizer, n_layer, d_model, n_head)
+    shape = {"objective": objective, "n_layer": n_layer, "d_model": d_model, "n_head": n_head, "seed": seed}
+    batches = Batches(objective, tokenizer, tokens_per_step, mask_rate, genres, seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    history = _resume(folder, shape, model, optimizer) if folder else []
+    network, optimizer = accelerator.prepare(SummedLoss(model), optimizer)
+    done = history[-1]["step"] if history else 0
+    tokens, seconds = (history[-1]["tokens"], history[-1]["seconds"]) if history else (0, 0.0)
+    started = time.perf_counter() - seconds
+    bar = tqdm(range(done, steps), initial=done, total=steps, desc=f"{objective} model", disable=not accelerator.is_main_process)
+    network.train()
+    try:
+        for step in bar:
+            rate = learning_rate_at(step, steps, learning_rate, warmup_steps, decay_steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            batch = batches[step]
+            loss = _train_step(accelerator, network, optimizer, batch)
+            tokens += sum(int(part["attention_mask"].sum()) for part in batch)
+            seconds = time.perf_counter() - started
+            history.append(dict(step=step + 1, tokens=tokens, loss=loss, learning_rate=rate, seconds=round(seconds, 2)))
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            if folder and (step + 1) % checkpoint_every == 0 and accelerator.is_main_process:
+                _save_checkpoint(folder, shape, model, optimizer, history)
+    except KeyboardInterrupt:
+        bar.close()
+        print(f"Interrupted after {len(history)} of {steps} steps; what was learned so far is kept.")
+    if folder and accelerator.is_main_process:
+        _save_checkpoint(folder, shape, model, optimizer, history)
+    return LanguageModel(model.eval(), tokenizer, f"{objective}-{d_model}"), history
+
+
+def _train_step(accelerator, network, optimizer, batch):
+    """One optimiser step on this process's share of the batch; returns the loss of the whole batch."""
+    rank, n_processes = accelerator.process_index, accelerator.num_processes
+    n_predicted = sum(int((part["labels"][:, 1:] != -100).sum()) for part in batch)  # the start is never predicted
+    total = 0.0
+    for part in batch:
+        if len(part["input_ids"]) < n_processes:
+            raise ValueError(f"tokens_per_step is too small to be shared by {n_processes} processes; make it larger.")
+        mine = {name: part[name][rank::n_processes].to(accelerator.device) for name in part}
+        loss = network(**mine)
+        accelerator.backward(loss * (n_processes / n_predicted))  # processes are averaged, so this gives the mean
+        total += accelerator.reduce(loss.detach(), "sum").item()
+    optimizer.step()
+    optimizer.zero_grad()
+    return total / n_predicted
+
+
+def _save_checkpoint(folder, shape, model, optimizer, history):
+    """One file with weights, optimiser state and the history; a half-written file never replaces a whole one."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.named_parameters()}
+    for name, parameter in model.named_parameters():
+        state = optimizer.state.get(parameter, {})
+        tensors |= {f"{key}.{name}": torch.as_tensor(value) for key, value in state.items()}
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    target = Path(folder) / "checkpoint.safetensors"
+    metadata = {"shape": json.dumps(shape), "history": json.dumps(history)}
+    save_file({k: t.detach().contiguous() for k, t in tensors.items()}, target.with_suffix(".part"), metadata)
+    os.replace(target.with_suffix(".part"), target)
+
+
+def _resume(folder, shape, model, optimizer):
+    """Load the checkpoint of a folder, if there is one, into model and optimiser; returns its history."""
+    path = Path(folder) / "checkpoint.safetensors"
+    if not path.exists():
+        return []
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    if json.loads(metadata["shape"]) != shape:
+        raise ValueError(f"{path} belongs to another run: {metadata['shape']}, not {json.dumps(shape)}. Use a new folder.")
+    tensors = load_file(path)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[f"model.{name}"])
+            keys = ("step", "exp_avg", "exp_avg_sq")
+            optimizer.state[parameter] = {key: tensors[f"{key}.{name}"] for key in keys if f"{key}.{name}" in tensors}
+    return json.loads(metadata["history"])
+
+
+def save(lm, folder):
+    """Write a language model in half precision, with its tokenizer, where `load_causal_lm(folder)` finds it.
+
+    Example:
+        >>> import tempfile
+        >>> lm, _ = pretrain("causal", steps=1, n_layer=1, d_model=16, n_head=2, tokens_per_step=256)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(lm, folder)
+        ...     (Path(folder) / "model.safetensors").exists()
+        True
+    """
+    copy.deepcopy(lm.model).half().save_pretrained(folder)
+    lm.tokenizer.save_pretrained(folder)
+
+
+def add_arguments(parser):
+    """The options of `python -m helpers pretrain`."""
+    parser.add_argument("--objective", choices=OBJECTIVES, default="causal")
+    parser.add_argument("--steps", type=int, default=1000, help="optimiser steps (default: %(default)s)")
+    parser.add_argument("--n-layer", type=int, default=4, help="layers (default: %(default)s)")
+    parser.add_argument("--d-model", type=int, default=128, help="width (default: %(default)s)")
+    parser.add_argument("--n-head", type=int, default=4, help="attention heads (default: %(default)s)")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="peak learning rate (default: %(default)s)")
+    parser.add_argument("--tokens-per-step", type=int, default=3072, help="tokens per step (default: %(default)s)")
+    parser.add_argument("--mask-rate", type=float, default=0.4, help="share of tokens hidden (default: %(default)s)")
+    parser.add_argument("--warmup-steps", type=int, default=100, help="(default: %(default)s)")
+    parser.add_argument("--decay-steps", type=int, default=250, help="(default: %(default)s)")
+    parser.add_argument("--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="checkpoints go here; a run that finds one continues it")
+    parser.add_argument("--checkpoint-every", type=int, default=500, help="steps (default: %(default)s)")
+    parser.add_argument("--output", type=Path, help="write the finished model here, in half precision")
+
+
+def run(arguments):
+    """Run `python -m helpers pretrain` with parsed arguments."""
+    options = vars(arguments).copy()
+    output = options.pop("output")
+    names = inspect.signature(pretrain).parameters
+    lm, history = pretrain(**{name: value for name, value in options.items() if name in names})
+    print(f"{lm.name}: {history[-1]['step']} steps, {history[-1]['tokens']:,} tokens, loss {history[-1]['loss']:.3f}")
+    if output:
+        save(lm, output)
