@@ -1,0 +1,100 @@
+"""The command line: `python -m helpers generate | pretrain | prefetch`, each with `--help`."""
+
+import argparse
+import os
+import sys
+import warnings
+
+# Each command imports what it needs: some of it takes seconds.
+
+
+def main(arguments=None):
+    """Run one command. Returns the exit status: 0, or 2 after one plain sentence on the standard error.
+
+    Example:
+        >>> main(["generate", "", "--model", "pocket-gpt2"])
+        2
+    """
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command is not _pretrain:
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    from helpers.models import ModelNotAvailable
+
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)
+            options.command(options, rest)
+        sys.stdout.flush()
+    except (ValueError, TypeError, ModelNotAvailable) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m helpers", description="Language models from the shell.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    defaults = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
+
+    generate = commands.add_parser("generate", help="continue a prompt", **defaults)
+    generate.set_defaults(command=_generate)
+    generate.add_argument("prompt", help="the text to continue")
+    generate.add_argument("--model", default="pocket-gpt2", help="bundled, on the hub, or a folder")
+    generate.add_argument("--temperature", type=float, default=0.8, help="below 1 sharper, above 1 flatter")
+    generate.add_argument("--top-k", type=int, default=50, help="draw among so many likeliest tokens; 0: all")
+    generate.add_argument("--max-new-tokens", type=int, default=40, help="most tokens to add")
+    generate.add_argument("--max-length", type=int, help="instead: most tokens, prompt included")
+    generate.add_argument("--seed", type=int, help="repeats the same draw")
+    generate.add_argument("--greedy", action="store_true", help="take the likeliest token each time")
+    generate.add_argument("--num-return-sequences", type=int, default=1, help="how many texts to write")
+
+    pretrain = commands.add_parser("pretrain", help="train a pocket model from scratch", add_help=False)
+    pretrain.set_defaults(command=_pretrain)
+
+    prefetch = commands.add_parser("prefetch", help="download models for a room without a good connection")
+    prefetch.set_defaults(command=_prefetch)
+    prefetch.add_argument("names", nargs="+", metavar="NAME", help="such as gpt2 or bert-base-uncased")
+    return parser
+
+
+def _generate(options, _):
+    from helpers.generation import generate_text
+    from helpers.models import load_causal_lm
+
+    names = ("max_new_tokens", "max_length", "temperature", "top_k", "seed", "num_return_sequences")
+    settings = {name: getattr(options, name) for name in names}
+    lm = load_causal_lm(options.model)
+    texts = generate_text(lm, options.prompt, do_sample=not options.greedy, **settings)
+    print(texts if isinstance(texts, str) else "\n\n".join(texts))
+
+
+def _pretrain(_, rest):
+    from helpers.lab import pretraining
+
+    parser = argparse.ArgumentParser(prog="python -m helpers pretrain", description=pretraining.__doc__)
+    pretraining.add_arguments(parser)
+    pretraining.run(parser.parse_args(rest))
+
+
+def _prefetch(options, _):
+    from huggingface_hub import constants
+
+    from helpers.checkpoints import find
+
+    for name in options.names:
+        folder = find(name)
+        megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+        print(f"{name}: {megabytes:,.0f} MB in {folder}")
+    print("For the room, copy the cache and set, on every computer:")
+    print(f"HF_HUB_CACHE={constants.HF_HUB_CACHE}\nHF_HUB_OFFLINE=1")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Pictures that everybody can read: a figure and the sentence that says what is in it.
+
+A ``Picture`` carries HTML, a PNG where there is one, and plain text, and each front end shows the best that it can. The
+sentence is computed from the data, so that it cannot drift from the figure. Colour never stands alone: lines also differ
+in marker and dash. Left out: pyplot, whose figures stay open until somebody closes them.
+"""
+
+import base64
+import html
+import io
+import itertools
+
+from IPython.display import display
+from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito
+MARKERS = ("o", "s", "^", "D", "v", "P")
+DASHES = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
+INK, FAINT = "#222222", "#767676"
+
+
+class Picture:
+    """HTML with a plain-text alternative, and a PNG where there is one. The last line of a cell shows it.
+
+    Example:
+        >>> Picture("<b>7</b>", "seven")
+        <figure: seven>
+    """
+
+    def __init__(self, html, text, png=None):
+        self.html, self.text, self.png = html, text, png
+
+    def __repr__(self):
+        return f"<figure: {self.text}>"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = {"text/html": self.html, "text/plain": repr(self)}
+        if self.png is not None:
+            data["image/png"] = base64.b64encode(self.png).decode()
+        return data
+
+
+def describe(fig, alt):
+    """Turn a matplotlib figure into a picture with a text alternative. White behind it, so that any theme will do.
+
+    Example:
+        >>> describe(Figure(), "an empty figure")
+        <figure: an empty figure>
+    """
+    file = io.BytesIO()
+    fig.savefig(file, format="png", dpi=144, bbox_inches="tight", pad_inches=0.15, facecolor="white")
+    data, width = base64.b64encode(file.getvalue()).decode(), round(fig.get_figwidth() * 96)
+    image = (
+        f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}" '
+        f'style="width:100%;max-width:{width}px;background:#fff;border-radius:6px">'
+    )
+    return Picture(image, alt, file.getvalue())
+
+
+def line_chart(
+    series, x_label, y_label, floor=None, floor_label="floor", log_x=False, log_y=False, y_limits=None
+):
+    """Draw one line for each series, labelled at its end, and a level that no line can pass.
+
+    Args:
+        series: {label: (xs, ys)}.
+        floor: a level in the units of y, drawn as a dotted line with ``floor_label``.
+        y_limits: lowest and highest y shown; by default what the data need.
+
+    Raises:
+        ValueError: no series, or one without points or with xs and ys of different lengths.
+
+    Example:
+        >>> line_chart({"loss": ([0, 100], [3.0, 1.0])}, "steps", "nats per token", floor=0.6)
+        <figure: Line chart of nats per token against steps. loss: from 3 at 0 to 1 at 100. Dotted level, floor: 0.6.>
+    """
+    if not series:
+        raise ValueError("There is nothing to draw. Give at least one series: {label: (xs, ys)}.")
+    for label, (xs, ys) in series.items():
+        if not len(xs) or len(xs) != len(ys):
+            raise ValueError(f"The series {label!r} has {len(xs)} xs and {len(ys)} ys. Give as many of each, at least one.")
+    fig = Figure(figsize=(7.2, 4.0))
+    ax = fig.add_subplot()
+    styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=True)
+    labels = []
+    for (label, (xs, ys)), (colour, marker, dash) in zip(series.items(), styles, strict=False):
+        ax.plot(xs, ys, color=colour, linestyle=dash, marker=marker, markersize=5, markevery=max(1, len(xs) // 12),
+                markeredgecolor="white", markeredgewidth=0.7, linewidth=2)
+        labels.append((xs[-1], ys[-1], label, colour))
+    if floor is not None:
+        ax.axhline(floor, color=INK, linestyle=":", linewidth=1.6)
+        ax.annotate(floor_label, (0, floor), xycoords=ax.get_yaxis_transform(), xytext=(4, 3),
+                    textcoords="offset points", color=INK, fontsize=9)
+    ax.set_xscale("log" if log_x else "linear")
+    ax.set_yscale("log" if log_y else "linear")
+    ax.set_ylim(y_limits)
+    _plain(ax, x_label, y_label)
+    _label_ends(ax, labels)
+    return describe(fig, _sentence(series, x_label, y_label, floor, floor_label))
+
+
+def _plain(ax, x_label, y_label):
+    ax.set_xlabel(x_label, color=INK)
+    ax.set_title(y_label, loc="left", fontsize=10, color=INK)  # read from left to right, unlike a turned label
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(FAINT)
+    ax.tick_params(colors=FAINT, labelcolor=INK, labelsize=9)
+    ax.grid(axis="y", color="#e4e4e4", linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def _label_ends(ax, labels):
+    """Write each label beside the end of its line, moved up where it would cover the one below."""
+    lowest = float("-inf")
+    for x, y, label, colour in sorted(labels, key=lambda end: end[1]):
+        height = ax.transData.transform((x, y))[1] / ax.figure.dpi * 72  # in points
+        place = lowest = max(height, lowest + 12)
+        ax.annotate(label, (x, y), xytext=(8, place - height), textcoords="offset points", va="center",
+                    color=colour, fontsize=9.5, fontweight="bold", annotation_clip=False)
+
+
+def _sentence(series, x_label, y_label, floor, floor_label):
+    parts = [f"Line chart of {y_label} against {x_label}."]
+    for label, (xs, ys) in series.items():
+        text = f"{label}: from {ys[0]:.3g} at {xs[0]:.4g} to {ys[-1]:.3g} at {xs[-1]:.4g}"
+        for name, extreme in (("lowest", min(ys)), ("highest", max(ys))):
+            if extreme not in (ys[0], ys[-1]):
+                text += f", {name} {extreme:.3g} at {xs[list(ys).index(extreme)]:.4g}"
+        parts.append(text + ".")
+    if floor is not None:
+        parts.append(f"Dotted level, {floor_label}: {floor:.3g}.")
+    return " ".join(parts)
+
+
+def show_widget(widget, static):
+    """Display a widget, and let ``static`` stand in its place wherever no kernel runs: on a code host, in print.
+
+    Example:
+        >>> import ipywidgets as widgets
+        >>> show_widget(widgets.Button(description="More"), Picture("<p>A button</p>", "a button"))  # doctest: +ELLIPSIS
+        {'text/html': '<p>A button</p>', ...}
+    """
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    data = static._repr_mimebundle_() | {"application/vnd.jupyter.widget-view+json": view}
+    display(data, raw=True)

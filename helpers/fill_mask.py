@@ -1,0 +1,84 @@
+"""Fill blanks with a masked language model.
+
+`fill_mask` gives the numbers of transformers' `pipeline("fill-mask")`, with three differences: "[MASK]" works
+for every model, whatever its own mask token is; words to choose among are read where they would stand, with
+the space before them; and a word that is not one token is refused instead of replaced. Several blanks are
+filled independently.
+"""
+
+import re
+import warnings
+from typing import NamedTuple
+
+import torch
+
+from helpers.checks import check_targets, check_text, check_whole_number, warn_of_unknown_words
+
+BLANK = "[MASK]"
+
+
+class Candidate(NamedTuple):
+    """A token for a blank."""
+
+    token: str  # without the space before it
+    probability: float  # among all tokens of the vocabulary
+    token_id: int
+    text: str  # the whole text with the token in its place, as the tokenizer spells it
+
+
+def fill_mask(lm, text, top_k=5, targets=None):
+    """The likeliest tokens for the blank "[MASK]", likeliest first; for several blanks, such a list for each.
+
+    Args:
+        text: holds at least one [MASK]; the model's own mask token, such as <mask>, is understood too.
+        top_k: how many candidates at most, also with targets.
+        targets: the only words to consider, each one token of the model. Their probabilities remain shares of
+            the whole vocabulary. RoBERTa and pocket-bert count the space before a word to the word: where one
+            stands before the blank, "cat" means their token " cat".
+
+    Raises:
+        ValueError, TypeError: no blank, an empty or too long text, a target that is not one token, `top_k`
+            below 1.
+
+    Example:
+        >>> from helpers.models import load_masked_lm
+        >>> lm = load_masked_lm("pocket-bert")
+        >>> len(fill_mask(lm, "Once upon a [MASK]")), len(fill_mask(lm, "[MASK] upon a [MASK]"))
+        (5, 2)
+    """
+    own = getattr(getattr(lm, "tokenizer", None), "mask_token", None) or BLANK
+    text = text.replace(BLANK, own) if isinstance(text, str) else text
+    encoding = check_text(lm, text, "masked")
+    ids, size = encoding.input_ids[0], lm.model.config.vocab_size  # [n_tokens]
+    places = (ids == lm.tokenizer.mask_token_id).nonzero()[:, 0].tolist()
+    if not places:
+        raise ValueError('The text has no [MASK]. Write it where the blank is, as in "The [MASK] sat down."')
+    if (top_k := check_whole_number(top_k, "top_k")) > size:
+        warnings.warn(f"top_k={top_k} exceeds the {size:,} tokens of the vocabulary: all come.", stacklevel=2)
+    spaces = [text[: blank.start()].endswith(" ") for blank in re.finditer(re.escape(own), text)]
+    choices = [range(size) if targets is None else check_targets(lm, targets, space) for space in spaces]
+    warn_of_unknown_words(lm, text)
+    with torch.no_grad():
+        logits = lm.model(**encoding.to(lm.model.device)).logits[0, places].cpu()  # [n_blanks, vocab]
+
+    results = []
+    for n, (probabilities, choice) in enumerate(zip(logits.softmax(-1), choices, strict=True)):
+        shares, ranks = probabilities[list(choice)].topk(min(top_k, len(choice)))
+        results.append([
+            Candidate(lm.tokenizer.decode([i]).strip(), share, i, _filled(lm, ids, places, n, i, spaces))
+            for share, i in zip(shares.tolist(), [choice[rank] for rank in ranks], strict=True)
+        ])
+    return results[0] if len(results) == 1 else results
+
+
+def _filled(lm, ids, places, n, token, spaces):
+    """The text of the ids [n_tokens] with a token in the n-th blank; other blanks are shown as "[MASK]"."""
+    row = ids.clone()
+    row[places[n]] = token
+    if len(places) == 1:
+        return lm.tokenizer.decode(row, skip_special_tokens=True)
+    unshown = set(lm.tokenizer.all_special_ids) - {lm.tokenizer.mask_token_id}
+    text = lm.tokenizer.decode([i for i in row.tolist() if i not in unshown])
+    others = iter(spaces[:n] + spaces[n + 1 :])
+    own = re.escape(lm.tokenizer.mask_token)
+    return re.sub(rf" ?{own}", lambda _: " " * next(others, False) + BLANK, text)

@@ -1,0 +1,164 @@
+"""Load a language model by name: a bundled pocket model, a folder on disk, or one from the hub.
+
+`load_causal_lm("gpt2", fallback="pocket-gpt2")` takes the local cache, else downloads, else says why not and
+goes on with the bundled model. How files are found and read is told in `checkpoints`, how they are downloaded
+in `hub`.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from helpers.checkpoints import (
+    KNOWN_MODELS,
+    PURPOSE,
+    ModelNotAvailable,
+    checked_device,
+    find,
+    names_of,
+    on_disk,
+    read,
+)
+
+__all__ = ["KNOWN_MODELS", "LanguageModel", "ModelNotAvailable", "load_causal_lm", "load_masked_lm"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class LanguageModel:
+    """A model, its tokenizer and its name: what every function of `helpers` takes first.
+
+    The loaders return one; `LanguageModel(model, tokenizer, name)` makes one of a model of your own, and
+    switches it to evaluation (no dropout).
+
+    Example:
+        >>> lm = load_causal_lm("pocket-gpt2")
+        >>> lm.kind, lm.context, len(lm.vocabulary) == lm.model.config.vocab_size
+        ('causal', 256, True)
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+
+    def __post_init__(self):
+        self.model.eval()
+
+    @property
+    def kind(self):
+        """"causal" or "masked"."""
+        return "causal" if self.model.can_generate() else "masked"
+
+    @property
+    def n_params(self):
+        """Number of parameters; those that two layers share count once."""
+        return self.model.num_parameters()
+
+    @property
+    def context(self):
+        """The largest number of tokens that the model can read at once."""
+        embeddings = getattr(self.model.base_model, "embeddings", None)
+        padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
+        unused = 0 if padding is None else padding + 1  # RoBERTa counts positions from its padding index on
+        return self.model.config.max_position_embeddings - unused
+
+    @cached_property
+    def vocabulary(self):
+        """The text of every token by its id, as many as the logits have columns; "" where an id has no token.
+
+        A token that is only a part of a character is shown as the tokenizer spells it.
+        """
+        ids, size = range(len(self.tokenizer)), self.model.config.vocab_size
+        spelled = [token.replace("▁", " ") for token in self.tokenizer.convert_ids_to_tokens(list(ids))]
+        decoded = self.tokenizer.batch_decode([[i] for i in ids], clean_up_tokenization_spaces=False)
+        texts = [s if "\ufffd" in d or s == f" {d}" else d for s, d in zip(spelled, decoded, strict=True)]
+        return (texts + [""] * size)[:size]
+
+    @cached_property
+    def _knows_whole_words_only(self):
+        bpe = json.loads(self.tokenizer.backend_tokenizer.to_str())["model"]
+        return bpe["type"] == "BPE" and not bpe["merges"]
+
+    def unknown_words(self, text):
+        """The words of the text that a pocket model has never seen; always none for a real model.
+
+        A pocket model's tokens are whole words. It can read any other word byte by byte, but never met one.
+
+        Example:
+            >>> load_causal_lm("pocket-gpt2").unknown_words("Once upon a time, a chatbot")
+            ['chatbot']
+        """
+        if not self._knows_whole_words_only:
+            return []
+        encoding = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        spans = {}  # number of the word: where its tokens stand
+        for word, span in zip(encoding.word_ids(), encoding["offset_mapping"], strict=True):
+            spans.setdefault(word, []).append(span)
+        broken = [text[parts[0][0] : parts[-1][1]].strip() for parts in spans.values() if len(parts) > 1]
+        return list(dict.fromkeys(filter(None, broken)))
+
+    def __repr__(self):
+        model, config = self.model, self.model.config
+        return (
+            f"{self.name}, {PURPOSE[self.kind]}\n"
+            f"  {type(model).__name__}: {self.n_params:,} parameters in {config.num_hidden_layers} layers\n"
+            f"  {config.vocab_size:,} tokens in the vocabulary, {self.context:,} in the context\n"
+            f"  {str(model.dtype).removeprefix('torch.')} on {model.device}"
+        )
+
+
+def load_causal_lm(name="gpt2", fallback=None, device=None):
+    """Load a causal LM, a model that continues a text.
+
+    Args:
+        name: a bundled model ("pocket-gpt2"), one on the hub ("gpt2", "distilgpt2", ...), or a folder on
+            disk.
+        fallback: a bundled model or a folder, used where `name` cannot be had or loading is interrupted; one
+            line is printed to say so.
+        device: where to run, such as "cpu" or "cuda:0"; by default a GPU where there is one.
+
+    Raises:
+        ModelNotAvailable: it cannot be had and there is no fallback.
+        ValueError, TypeError: a masked model, a device that is not there, a fallback that is not on this
+            machine.
+
+    Example:
+        >>> load_causal_lm("pocket-gpt2").name
+        'pocket-gpt2'
+    """
+    return _load("causal", name, fallback, device)
+
+
+def load_masked_lm(name="bert-base-uncased", fallback=None, device=None):
+    """Load a masked LM, a model that fills blanks. Arguments and errors are those of `load_causal_lm`.
+
+    Example:
+        >>> load_masked_lm("pocket-bert").kind
+        'masked'
+    """
+    return _load("masked", name, fallback, device)
+
+
+def _load(kind, name, fallback, device):
+    for given in (name, name if fallback is None else fallback):
+        if not isinstance(given, str | Path) or not str(given).strip():
+            raise TypeError(f"A model is named by text, such as 'gpt2', not {given!r}.")
+    if fallback is not None and not on_disk(str(fallback)):
+        raise ValueError(
+            f"The fallback {fallback!r} is not on this machine, and a fallback must need no network. "
+            f"Use the bundled {names_of(kind)[0]!r}, or a folder that holds a model."
+        )
+    device = checked_device(device)
+
+    def open_model(name):
+        return LanguageModel(*read(find(name, kind), kind, name, device), name)
+
+    try:
+        return open_model(str(name))
+    except (ModelNotAvailable, KeyboardInterrupt) as error:
+        if fallback is None:
+            raise
+        print(getattr(error, "reason", f"Loading {name!r} was interrupted."), f"Using {fallback!r} instead.")
+    return open_model(str(fallback))
