@@ -1,0 +1,416 @@
+"""Sliders on a language model: see the choice it has at every step, change it, and let it write.
+
+Core ipywidgets only, the same on versions 7.7.1 and 8. A model runs when a text changes, never when a slider moves: its
+logits are kept, pure functions turn them into HTML, and a callback puts that HTML into the page. All that comes from a
+text is escaped, and shown by a sign where it could not be seen. Left out: matplotlib, threads, JavaScript.
+"""
+
+import asyncio
+import html
+import math
+import sys
+import unicodedata
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import ipywidgets as widgets
+import torch
+
+from helpers.charts import Picture, show_widget
+from helpers.checks import check_sampling
+from helpers.generation import _decode_after, _end_tokens, distribution, encode, generate_text
+from helpers.lab import pocketweb
+from helpers.models import KNOWN_MODELS, ModelNotAvailable, load_causal_lm
+
+SHOWN = 12  # bars; two more rows sum up the rest of the vocabulary
+FOR_THE_READER = (ValueError, TypeError, ModelNotAvailable)  # errors whose sentences belong on the page
+STYLE = f"<style>{(Path(__file__).parent / 'data' / 'explorers.css').read_text(encoding='utf-8')}</style>"
+
+
+class Bar(NamedTuple):
+    """A row of `bars_html`: a token (or words about several), its probability, and the exact one where it is known."""
+
+    label: str
+    probability: float
+    kept: bool = True
+    truth: float | None = None
+    is_token: bool = True
+
+
+def bars_html(bars, caption=""):
+    """A list of `Bar` as a table in HTML, with bars on one axis from 0 to 100 %.
+
+    A token that is cut has a hatched bar and the word "cut" before the probability that it would have without the cut.
+    Where a truth is known there is a second, thin bar and a second column of numbers.
+
+    Example:
+        >>> "43.1" in bars_html([Bar(" cat", 0.4312)])
+        True
+    """
+    with_truth = any(bar.truth is not None for bar in bars)
+    rows = []
+    for bar in bars:
+        label = f'<code title="{html.escape(bar.label)}">{_visible(bar.label, keep="") or "(none)"}</code>'
+        drawn = f'<i style="width:{100 * bar.probability:.2f}%"></i>'
+        drawn += f'<b style="width:{100 * (bar.truth or 0):.2f}%"></b>' if with_truth else ""
+        numbers = f'<td>{"" if bar.kept else "cut "}{_percent(bar.probability)}</td>'
+        numbers += f"<td>{_percent(bar.truth)}</td>" if with_truth else ""
+        rows.append(
+            f'<tr class="{"kept" if bar.kept else "cut"}"><th scope="row">{label if bar.is_token else html.escape(bar.label)}'
+            f'</th><td class="wide"><div aria-hidden="true">{drawn}</div></td>{numbers}</tr>'
+        )
+    head = '<th>token</th><th class="wide"><span aria-hidden="true"><span>0</span><span>50</span><span>100</span></span></th>'
+    head += "<th><i></i>model %</th>" + ("<th><b></b>truth %</th>" if with_truth else "")
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'{STYLE}<div class="lmm-bars">{table}<small>{html.escape(caption)}</small></div>'
+
+
+def _percent(p):
+    return "" if p is None else "0" if p == 0 else "&lt;0.1" if p < 0.0005 else f"{100 * p:.1f}"
+
+
+def _visible(text, keep=" \n\t"):
+    """Text as HTML: markup escaped, and a sign for each character that would not be seen, except those to keep."""
+    def show(c):
+        hidden = unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+        sign = {" ": "·", "\n": "⏎", "\t": "⇥"}.get(c) or (f"⟨U+{ord(c):04X}⟩" if hidden else html.escape(c))
+        return c if c in keep else sign
+
+    return "".join(map(show, text))
+
+
+def _status(sentence, problem=""):
+    """A line that screen readers announce when it changes; what went wrong stands in front."""
+    problem = f'<span class="lmm-problem">{_visible(problem)}</span>' if problem else ""
+    return f'<p role="status" aria-live="polite" style="margin:2px 4px;line-height:1.4">{problem}{html.escape(sentence)}</p>'
+
+
+def _texts(prompt, continuations):
+    """Texts side by side, {title: what the model wrote}: the prompt pale, the new part marked."""
+    cards = [
+        f"<div><strong>{html.escape(title)}</strong><span>{_visible(prompt)}</span><mark>{_visible(new)}</mark></div>"
+        for title, new in continuations.items()
+    ]
+    return f'<div class="lmm-texts">{"".join(cards)}</div>'
+
+
+class Place(NamedTuple):
+    """Where a text stands, and all that the sliders need to know of its next token."""
+
+    ids: torch.Tensor  # [1, n_tokens]
+    cache: object  # what the model keeps of ids; None: it has to read them again
+    logits: torch.Tensor  # [vocab]
+    truth: torch.Tensor | None  # exact probabilities [vocab]: of a pocket model, inside its language
+
+
+def _reach(lm, text, ids, cache=None):
+    """Read a text with token ids [1, n_tokens], or with a cache only its last token: one forward pass."""
+    with torch.no_grad():
+        output = lm.model(ids if cache is None else ids[:, -1:], past_key_values=cache, use_cache=True)
+    logits = output.logits[0, -1].float().cpu()  # [vocab]
+    return Place(ids, output.past_key_values, logits, _truth(lm, text))
+
+
+def _truth(lm, text):
+    """The exact probabilities [vocab] of the next token, for a pocket model inside its language; else None."""
+    exact = pocketweb.next_token(text) if lm._knows_whole_words_only else {}
+    ids = [token_ids[0] for token_ids in lm.tokenizer(list(exact), add_special_tokens=False).input_ids] if exact else []
+    truth = torch.zeros(len(lm.vocabulary), dtype=torch.float64)
+    truth[ids] = torch.tensor(list(exact.values()), dtype=torch.float64)
+    return truth if exact else None
+
+
+def _look(lm, place, temperature, top_k):
+    """The bars of a place at a setting, the sentence and the caption about them. Runs no model."""
+    probabilities, kept, before = distribution(place.logits, temperature, top_k)  # [vocab] each
+    shown = place.logits.topk(min(SHOWN, len(kept))).indices  # [SHOWN]; no temperature changes their order
+    drawn, truth = torch.where(kept, probabilities, before), place.truth
+    exact = [None] * SHOWN if truth is None else truth[shown].tolist()
+    bars = list(map(Bar, [lm.vocabulary[i] for i in shown], drawn[shown].tolist(), kept[shown].tolist(), exact))
+    rest = torch.ones_like(kept).index_fill(0, shown, False)
+    for word, part in (("kept", rest & kept), ("cut", rest & ~kept)):
+        exact = None if truth is None else truth[part].sum().item()
+        bars.append(Bar(f"+ {part.sum().item():,} {word}", drawn[part].sum().item(), word == "kept", exact, False))
+    sentence = (
+        f"temperature {temperature:.2f}, top-k {top_k or 'off'}: {kept.sum().item():,} of {len(kept):,} tokens kept, "
+        f"{100 * before[kept].sum().item():.1f} % of the mass, {_unsure(probabilities)}"
+    )
+    caption = f"{lm.name}; · is a space, ⏎ a new line."
+    return bars, sentence, caption if truth is None else f"{caption} The exact truth, at temperature 1: {_unsure(truth)}."
+
+
+def _unsure(probabilities):
+    nats = torch.special.entr(probabilities).sum().item()
+    return f"entropy {nats:.2f} nats: as unsure as choosing among {math.exp(nats):,.{+(nats < 2.3)}f} equal words"
+
+
+def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
+    """The bars of `SamplingExplorer` as they stand still, for a page that is read without a kernel: a `Picture`.
+
+    Errors are those of `generate_text`.
+
+    Example:
+        >>> "temperature 0.80" in sampling_picture(load_causal_lm("pocket-gpt2"), "Once upon a").text
+        True
+    """
+    temperature, top_k = check_sampling(temperature, top_k, lm)
+    bars, sentence, caption = _look(lm, _reach(lm, prompt, encode(lm, prompt)), temperature, top_k)
+    lines = [f"the token after {prompt!r} by {lm.name}; {sentence}"]
+    for bar in bars:
+        label, truth = repr(bar.label) if bar.is_token else bar.label, "" if bar.truth is None else f"  truth {bar.truth:.1%}"
+        lines.append(f"  {label:16} {'' if bar.kept else 'cut '}{bar.probability:.1%}{truth}")
+    return Picture(_status(sentence) + bars_html(bars, caption), "\n".join(lines))
+
+
+def labelled(box, slider, to_box):
+    """A slider behind the labelled number box that leads it: only the box has a name that screen readers can say.
+
+    `to_box` gives the number in the box for a position of the slider.
+
+    Example:
+        >>> box, slider = widgets.BoundedIntText(value=5, description="k"), widgets.FloatLogSlider(max=2)
+        >>> row = labelled(box, slider, round)
+        >>> slider.value = 40.2; box.value
+        40
+    """
+    def follow(_=None):
+        if to_box(slider.value) != box.value and not math.isnan(box.value):
+            slider.value = box.value
+
+    slider.observe(lambda change: setattr(box, "value", to_box(change["new"])), names="value")
+    box.observe(follow, names="value")
+    follow()
+    slider.readout, slider.layout = False, widgets.Layout(flex="1 1 150px", width="auto", min_width="120px")
+    return widgets.HBox([_sized(box, "170px"), slider], layout=widgets.Layout(flex="1 1 330px", min_width="0"))
+
+
+def _sized(control, width="auto"):
+    control.layout.width, control.style.description_width = width, "84px"
+    return control
+
+
+def _row(*controls):
+    return widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap"))
+
+
+class SamplingExplorer(widgets.VBox):
+    """A causal language model with its knobs: bars for the next token, a step at a time or a whole text.
+
+    The controls are attributes, so that a cell can move them: `prompt`, `model`, `temperature`, `top_k` (the size of the
+    vocabulary cuts nothing), `seed`, `tokens`, `show_code`. What changes are `bars`, `status`, `written` and `seeds`, each
+    a `widgets.HTML`. In Jupyter the sliders stay alive while a text is being written, and *Write* turns into *Stop*;
+    Colab shows no change that comes after a click has been answered, so there the writing is part of the answer.
+
+    Raises:
+        ValueError, TypeError: what `generate_text` would refuse. Later on, such sentences stand in `status`.
+
+    Example:
+        >>> explorer = SamplingExplorer(load_causal_lm("pocket-gpt2"), "Once upon a time")
+        >>> explorer.temperature.value = 0.3
+        >>> "temperature 0.30" in explorer.status.value
+        True
+    """
+
+    def __init__(
+        self, lm, prompt="Once upon a time, in a small village", temperature=0.8, top_k=50, seed=0, max_new_tokens=40
+    ):
+        encode(lm, prompt)
+        temperature, top_k = check_sampling(temperature, top_k, lm)
+        self.lm = self._first = lm
+        self._writing = None
+        low, high, vocab = min(0.1, temperature), max(2.0, temperature), len(lm.vocabulary)
+        names = dict.fromkeys([lm.name, "pocket-gpt2", "gpt2", "distilgpt2", "gpt2-medium"])
+        self.prompt = _sized(widgets.Textarea(prompt, description="prompt", rows=2))
+        self.model = _sized(widgets.Dropdown(options=list(names), description="model"), "250px")
+        self.seed = _sized(widgets.BoundedIntText(seed, min=0, max=2**31 - 4, description="seed"), "170px")
+        self.tokens = _sized(widgets.BoundedIntText(max_new_tokens, min=1, max=lm.context, description="tokens"), "170px")
+        self.temperature = widgets.BoundedFloatText(temperature, min=low, max=high, step=0.05, description="temperature")
+        self.top_k = widgets.BoundedIntText(top_k or vocab, min=1, max=vocab, description="top-k")
+        warmth = widgets.FloatSlider(min=low, max=high, step=0.05)
+        self._cut = widgets.FloatLogSlider(base=10, min=0, max=math.log10(vocab), step=0.02)
+        knobs = labelled(self.temperature, warmth, lambda position: round(position, 2)), labelled(self.top_k, self._cut, round)
+        self.bars, self.status, self.written, self.seeds = (widgets.HTML() for _ in range(4))
+        self._write_button = self._button("Write", "pencil", self._write_or_stop)
+        buttons = (
+            self._button("Step", "step-forward", self.step), self._write_button,
+            self._button("Four seeds", "columns", self.several), self._button("Start over", "undo", self._restart),
+        )
+        self.show_code = widgets.ToggleButton(description="Show as code", icon="code", layout=widgets.Layout(width="auto"))
+        self._code = _sized(widgets.Textarea(description="code", rows=15))
+        for control in (self.prompt, self.seed):
+            control.observe(self._restart, names="value")
+        for control in (self.temperature, self.top_k, self.tokens, self.show_code):
+            control.observe(self._draw, names="value")
+        self.model.observe(self._change_model, names="value")
+        super().__init__([
+            self.prompt, _row(self.model, self.seed, self.tokens), _row(*knobs), self.status, self.bars,
+            _row(*buttons, self.show_code), self.written, self.seeds, self._code,
+        ], layout=widgets.Layout(max_width="780px"))
+        self._restart()
+
+    def _button(self, label, icon, action):
+        button = widgets.Button(description=label, icon=icon, layout=widgets.Layout(width="auto"))
+        button.on_click(action)
+        return button
+
+    def _ipython_display_(self, **_):
+        sentence = f"Sliders on {self.lm.name}, alive in a running notebook."
+        show_widget(self, Picture(f"<p><em>{html.escape(sentence)}</em></p>", sentence))
+
+    def step(self, _=None):
+        """Draw one token from the bars and move on. Returns whether the text can go on from there."""
+        with self._errors_on_page():
+            if self._place is None:
+                return self._restart()
+            place = self._place
+            if self._ended or place.ids.shape[1] >= self.lm.context:
+                why = "The model ended its text." if self._ended else f"{self.lm.name} reads {self.lm.context} tokens at most."
+                raise ValueError(f"{why} Start over, or change the seed or the prompt.")
+            probabilities, _, _ = distribution(place.logits, *self._settings())
+            token = torch.multinomial(probabilities, 1, generator=self._random)[None]  # [1, 1]
+            self._ended = token.item() in _end_tokens(self.lm)
+            if not self._ended:
+                ids = torch.cat([place.ids, token.to(place.ids.device)], dim=1)  # [1, n_tokens + 1]
+                self._place = place._replace(cache=None)  # a pass that is interrupted leaves it half-written
+                self._place = _reach(self.lm, self.prompt.value + self._new_text(ids), ids, place.cache)
+            self._arrive()
+            return not self._ended
+        return False
+
+    def write(self):
+        """Take as many steps as `tokens` says, each shown at once. Interrupting the kernel stops it in good order."""
+        for _ in range(self.tokens.value):
+            if not self.step():
+                break
+
+    def several(self, _=None):
+        """Continue the prompt with four seeds, this one and the next three, side by side."""
+        with self._errors_on_page(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the status names unknown words already
+            prompt, settings, texts = self.prompt.value, self._settings(), {}
+            n = max(1, min(self.tokens.value, self.lm.context - encode(self.lm, prompt).shape[1]))
+            for seed in range(self.seed.value, self.seed.value + 4):
+                texts[f"seed {seed}"] = generate_text(self.lm, prompt, n, *settings, seed=seed)[len(prompt) :]
+            self.seeds.value = _texts(prompt, texts)
+
+    def code(self):
+        """The plain transformers script that writes what *Write* writes from the prompt on."""
+        name, (temperature, top_k) = self.lm.name, self._settings()
+        on_hub = name in KNOWN_MODELS and KNOWN_MODELS[name].download_mb
+        return (_LOAD_FROM_HUB if on_hub else _LOAD_BUNDLED).format(name=name) + _GENERATE.format(
+            prompt=self.prompt.value, seed=self.seed.value, n=self.tokens.value, temperature=temperature, top_k=top_k or 0
+        )
+
+    def _settings(self):
+        return check_sampling(self.temperature.value, self.top_k.value, self.lm)
+
+    def _restart(self, _=None):
+        """Back to the prompt and to the seed's first draw."""
+        self._stop()
+        self._place, self.seeds.value = None, ""
+        self.bars.add_class("lmm-stale")  # in case that the prompt cannot be read
+        with self._errors_on_page():
+            self._start, self._ended = encode(self.lm, self.prompt.value), False
+            self._random = torch.Generator().manual_seed(self.seed.value)
+            self._place = _reach(self.lm, self.prompt.value, self._start)
+            self._arrive()
+            self.bars.remove_class("lmm-stale")
+
+    def _arrive(self):
+        """Show a new place: the text so far, then its bars."""
+        self.written.value = _texts(self.prompt.value, {"": self._new_text(self._place.ids)})
+        unknown = self.lm.unknown_words(self.prompt.value)
+        self._remark = f"{self.lm.name} has never seen: {', '.join(unknown[:8])}. " if unknown else ""
+        self._remark += "The model ended its text here." if self._ended else ""
+        self._draw()
+
+    def _draw(self, _=None):
+        """Show the place at the present settings. Runs no model."""
+        self._code.layout.display = "" if self.show_code.value else "none"
+        if self._place is not None:  # else the status says why the prompt cannot be read
+            with self._errors_on_page():
+                bars, sentence, caption = _look(self.lm, self._place, *self._settings())
+                self.bars.value, self.status.value = bars_html(bars, caption), _status(sentence, self._remark)
+                self._code.value = self.code()
+
+    def _new_text(self, ids):
+        return _decode_after(self.lm, self._start, ids[0, self._start.shape[1] :].tolist())
+
+    def _change_model(self, change):
+        name, everything = change["new"], self.top_k.value == self.top_k.max
+        if name == self.lm.name:
+            return
+        self._stop()
+        size = f" ({KNOWN_MODELS[name].download_mb} MB)" if name in KNOWN_MODELS else ""
+        self.status.value = _status(f"Loading {name}{size} ...")
+        try:
+            with self._errors_on_page():
+                self.lm = self._first if name == self._first.name else load_causal_lm(name)
+                self._place, vocab = None, len(self.lm.vocabulary)
+                self.top_k.max, self._cut.max, self.tokens.max = vocab, math.log10(vocab), self.lm.context
+                self.top_k.value = vocab if everything else self.top_k.value
+                self._restart()
+        finally:
+            self.model.value = self.lm.name  # the old one, where the new one cannot be had
+
+    @contextmanager
+    def _errors_on_page(self):
+        try:
+            yield
+        except FOR_THE_READER as error:
+            self.status.value = _status("", str(error))
+
+    def _write_or_stop(self, _=None):
+        try:
+            loop = None if "google.colab" in sys.modules else asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if self._writing is not None:
+            self._stop()
+        elif loop is None:
+            self.write()
+        else:
+            self._writing = loop.create_task(self._write_slowly())
+            self._write_button.description, self._write_button.icon = "Stop", "stop"
+
+    async def _write_slowly(self):
+        for _ in range(self.tokens.value):
+            if not self.step():
+                break
+            await asyncio.sleep(0.02)  # the kernel answers the sliders meanwhile
+        self._writing = None
+        self._stop()
+
+    def _stop(self):
+        if self._writing is not None:
+            self._writing.cancel()
+        self._writing = None
+        self._write_button.description, self._write_button.icon = "Write", "pencil"
+
+
+_LOAD_BUNDLED = """\
+from helpers.models import load_causal_lm
+
+lm = load_causal_lm({name!r})
+tokenizer, model = lm.tokenizer, lm.model
+"""
+_LOAD_FROM_HUB = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained({name!r})
+model = AutoModelForCausalLM.from_pretrained({name!r})
+"""
+_GENERATE = """
+import torch
+
+prompt = {prompt!r}
+ids = tokenizer(prompt, return_tensors="pt").input_ids  # [1, n_tokens]
+torch.manual_seed({seed})
+output = model.generate(
+    ids, attention_mask=torch.ones_like(ids), max_new_tokens={n}, pad_token_id=tokenizer.eos_token_id,
+    do_sample=True, temperature={temperature}, top_k={top_k},  # top_k=0 would cut nothing
+)
+print(tokenizer.decode(output[0], skip_special_tokens=True))
+"""

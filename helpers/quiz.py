@@ -1,0 +1,183 @@
+"""Three things that a teacher would ask for: a question, a prediction, an exercise.
+
+`quiz` asks, and gives a reason for every answer, right or wrong. `predict` keeps the reader's guess, and `compare` shows
+it again beside what was measured. `exercise` compares the reader's function with a solution and, where they differ,
+looks for the known mistake that gives the same wrong values. Nothing is graded, counted or sent anywhere.
+"""
+
+import html
+import math
+
+import ipywidgets as widgets
+
+from helpers.charts import Picture, show_widget
+
+_GOOD, _OTHER, _NEUTRAL = "#009E73", "#D55E00", "#0072B2"
+_guesses = {}
+
+
+class _Card(widgets.VBox):
+    """A question above its widgets, and the page that stands in their place where no kernel runs."""
+
+    def __init__(self, question, choices, *below):
+        self.page = Picture(f"<p><strong>{html.escape(question)}</strong></p>{choices}", question)
+        text = widgets.HTML(f'<div style="max-width:720px;line-height:1.5"><strong>{html.escape(question)}</strong></div>')
+        super().__init__([text, *below])
+
+    def _ipython_display_(self, **_):
+        show_widget(self, self.page)
+
+
+def _verdict(verdict, text, colour):
+    style = f"max-width:720px;margin:4px 0;padding:4px 12px;border-left:4px solid {colour};line-height:1.5"
+    words = f"<strong>{html.escape(verdict)}</strong> {html.escape(text)}"
+    note = f'<p role="status" aria-live="polite" style="{style};overflow-wrap:anywhere">{words}</p>'
+    return Picture(note, f"{verdict} {text}".strip())
+
+
+def _radio(choices):
+    return widgets.RadioButtons(options=list(choices), index=None, layout=widgets.Layout(width="auto"))
+
+
+def quiz(question, choices, answer):
+    """A multiple-choice question. Each choice, once taken, shows its reason; the reader may go on choosing.
+
+    Args:
+        choices: {choice: reason}, with a reason for the wrong ones too.
+        answer: the right choice.
+
+    Returns:
+        A widget. `choose(choice)` does what a click does; `feedback` is the `widgets.HTML` with the reason.
+
+    Raises:
+        ValueError: the answer is not among the choices, or a choice has no reason.
+
+    Example:
+        >>> q = quiz("1 + 1?", {"2": "One more than one.", "11": "That is gluing, not adding."}, answer="2")
+        >>> q.choose("11")
+        >>> "gluing" in q.feedback.value
+        True
+    """
+    if answer not in choices:
+        raise ValueError(f"The answer {answer!r} is not among the choices: {', '.join(map(repr, choices))}.")
+    if silent := [choice for choice, reason in choices.items() if not reason]:
+        raise ValueError(f"Every choice needs a reason, and {', '.join(map(repr, silent))} has none.")
+    verdicts = {
+        choice: _verdict("Right.", reason, _GOOD) if choice == answer else _verdict("Not this one.", reason, _OTHER)
+        for choice, reason in choices.items()
+    }
+    options, feedback = _radio(choices), widgets.HTML()
+    options.observe(lambda change: setattr(feedback, "value", verdicts[change["new"]].html), names="value")
+    items = (f"<li>{html.escape(c)}<details><summary>Why?</summary>{v.html}</details></li>" for c, v in verdicts.items())
+    card = _Card(question, f"<ul>{''.join(items)}</ul>", options, feedback)
+    card.choose, card.feedback = lambda choice: setattr(options, "value", choice), feedback
+    return card
+
+
+def predict(name, question, choices=None, unit=""):
+    """Ask for a guess before the measurement, and keep it under a name for `compare`.
+
+    With choices the guess is one of them, without it is a number in the unit. Running the cell again keeps the guess.
+
+    Returns:
+        A widget. `guess(value)` does what the reader does.
+
+    Example:
+        >>> predict("docs: share", "What share will survive?", unit="%").guess(40)
+        >>> compare("docs: share", 62.5, unit="%").text
+        'You guessed 40 %. Measured: 62.5 %, which is 22.5 more.'
+    """
+    if choices is None:
+        box = widgets.FloatText(_guesses.get(name, 0.0), description=f"your guess{unit and ', in ' + unit}")
+        box.style.description_width = "initial"
+    else:
+        box = _radio(choices)
+        box.value = _guesses.get(name)
+    kept = widgets.HTML()
+
+    def keep(change=None):
+        if change is not None:
+            _guesses[name] = change["new"]
+        text = f"{_plain(_guesses[name], unit)} is kept." if name in _guesses else "No guess yet."
+        kept.value = _verdict("Your guess:", text, _NEUTRAL).html
+
+    box.observe(keep, names="value")
+    keep()
+    items = "".join(f"<li>{html.escape(choice)}</li>" for choice in choices or ())
+    card = _Card(question, f"<ul>{items}</ul>", box, kept)
+    card.guess = lambda value: setattr(box, "value", value)
+    return card
+
+
+def compare(name, measured, unit=""):
+    """The reader's guess beside what was measured: a `Picture`. Without a guess it shows the measurement alone.
+
+    Example:
+        >>> compare("docs: never asked", 0.25).text
+        'You made no guess. Measured: 0.25.'
+    """
+    value = _plain(measured, unit)
+    if name not in _guesses:
+        return _verdict("You made no guess.", f"Measured: {value}.", _NEUTRAL)
+    guess = _guesses[name]
+    if _same(guess, measured):
+        remark = ", as you said"
+    elif isinstance(guess, str):
+        remark = ""
+    else:
+        remark = f", which is {_plain(abs(measured - guess))} {'more' if measured > guess else 'less'}"
+    return _verdict(f"You guessed {_plain(guess, unit)}.", f"Measured: {value}{remark}.", _NEUTRAL)
+
+
+def _plain(value, unit=""):
+    return (f"{value:.3g}" if isinstance(value, float) else str(value)) + (unit and f" {unit}")
+
+
+def exercise(solution, cases, mistakes=None, hint=""):
+    """Make the check of an exercise: a function that takes the reader's function and returns the verdict, a `Picture`.
+
+    Args:
+        solution: a function that does it right.
+        cases: a list of argument tuples to try.
+        mistakes: {diagnosis: function that makes this mistake}. If the reader's values are those of a mistake, the
+            verdict is its diagnosis; else it is the first case that differs, and the hint.
+
+    Raises:
+        ValueError: a mistake that no case tells from the solution. An error inside the reader's function passes through.
+
+    Example:
+        >>> check = exercise(lambda x: x * x, [(2,), (3,)], {"That doubles: multiply x with itself.": lambda x: x + x})
+        >>> check(lambda x: 2 * x).text
+        'Not yet. That doubles: multiply x with itself.'
+    """
+    wanted = [solution(*case) for case in cases]
+    wrong = {diagnosis: [mistake(*case) for case in cases] for diagnosis, mistake in (mistakes or {}).items()}
+    for diagnosis, values in wrong.items():
+        if _same(values, wanted):
+            raise ValueError(f"No case tells this mistake from the solution: {diagnosis!r}. Add one that does.")
+
+    def check(answer):
+        values = [answer(*case) for case in cases]
+        if _same(values, wanted):
+            return _verdict("Solved.", f"Right in all {len(cases)} cases.", _GOOD)
+        if all(value is None or value is ... for value in values):
+            return _verdict("Your turn.", f"The function returns nothing yet. {hint}", _NEUTRAL)
+        for diagnosis, known in wrong.items():
+            if _same(values, known):
+                return _verdict("Not yet.", diagnosis, _OTHER)
+        case, value, right = next(row for row in zip(cases, values, wanted, strict=True) if not _same(*row[1:]))
+        called = ", ".join(map(repr, case))
+        return _verdict("Not yet.", f"For ({called}) it gives {value!r}, not {right!r}. {hint}", _OTHER)
+
+    return check
+
+
+def _same(a, b):
+    """Equal, numbers within rounding, also inside lists, tuples and dictionaries."""
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        return isinstance(a, bool) == isinstance(b, bool) and math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+    return a == b
