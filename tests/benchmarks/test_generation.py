@@ -1,0 +1,66 @@
+"""What `generate_text` costs beside the bare `model.generate`, and eight continuations beside one.
+
+The model has the pocket model's shape and random weights: nearly every text then runs to its full length.
+"""
+import pytest
+import torch
+from transformers import GPT2LMHeadModel
+
+from helpers.generation import generate_text
+from helpers.models import LanguageModel, load_causal_lm
+
+PROMPT = "Once upon a time, in a small village"
+NEW_TOKENS = 100
+
+
+@pytest.fixture(scope="module")
+def lm():
+    pocket = load_causal_lm("pocket-gpt2")
+    torch.manual_seed(0)
+    return LanguageModel(GPT2LMHeadModel(pocket.model.config), pocket.tokenizer, "random")
+
+
+def write(lm, n=1):
+    return generate_text(
+        lm, PROMPT, max_new_tokens=NEW_TOKENS, temperature=0.8, top_k=50, seed=0, num_return_sequences=n
+    )
+
+
+def forward_passes(lm, call):
+    count = []
+    hook = lm.model.register_forward_hook(lambda *_: count.append(1))
+    call()
+    hook.remove()
+    return len(count)
+
+
+def test_generate_text_against_bare_generate(lm, medians, report):
+    inputs = lm.tokenizer(PROMPT, return_tensors="pt")
+
+    def bare():
+        torch.manual_seed(0)
+        ids = lm.model.generate(
+            **inputs,
+            max_new_tokens=NEW_TOKENS,
+            do_sample=True,
+            temperature=0.8,
+            top_k=50,
+            pad_token_id=lm.tokenizer.eos_token_id,
+        )
+        return lm.tokenizer.decode(ids[0])
+
+    def ours():
+        return write(lm)
+
+    assert forward_passes(lm, ours) == forward_passes(lm, bare)
+    ours_seconds, bare_seconds = medians(ours, bare, rounds=31)
+    ratio = ours_seconds / bare_seconds
+    report(f"generate_text: {ours_seconds * 1e3:.0f} ms, {ratio:.3f} x model.generate (at most 1.05)")
+    assert ratio <= 1.05
+
+
+def test_eight_continuations_against_one(lm, medians, report):
+    assert forward_passes(lm, lambda: write(lm, 8)) == forward_passes(lm, lambda: write(lm)) == NEW_TOKENS
+    eight, one = medians(lambda: write(lm, 8), lambda: write(lm))
+    report(f"eight continuations: {eight * 1e3:.0f} ms, {eight / one:.2f} x one (at most 2)")
+    assert eight <= 2 * one

@@ -1,0 +1,51 @@
+"""How much of the machine the pre-training loop uses: its FLOP/s against those of a large matrix product."""
+import statistics
+import time
+
+import torch
+
+from helpers.lab.pretraining import Batches, pretrain
+from helpers.models import load_causal_lm
+
+SIDE = 2048
+STEPS, SKIPPED = 16, 4  # the first steps find their memory
+
+
+def peak_flops_per_second():
+    a, b = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
+    seconds = []
+    for _ in range(8):
+        start = time.perf_counter()
+        a @ b
+        seconds.append(time.perf_counter() - start)
+    return 2 * SIDE**3 / statistics.median(seconds)
+
+
+def flops(config, n_body, parts):
+    """Operations of one training step, three times the forward pass's: body, head, attention; no padding."""
+    total = 0
+    for part in parts:
+        lengths = part["attention_mask"].sum(1)
+        tokens, predicted = int(lengths.sum()), int((part["labels"][:, 1:] != -100).sum())
+        total += 6 * n_body * tokens
+        total += 6 * config.vocab_size * config.n_embd * predicted
+        total += 12 * config.n_layer * config.n_embd * int((lengths**2).sum())
+    return total
+
+
+def test_training_against_the_matmul_peak(report):
+    pocket = load_causal_lm("pocket-gpt2")
+    config = pocket.model.config
+    n_body = sum(p.numel() for p in pocket.model.transformer.h.parameters())
+    batches = Batches("causal", pocket.tokenizer, tokens_per_step=3072)
+    work = sum(flops(config, n_body, batches[step]) for step in range(SKIPPED, STEPS))
+    shares = []
+    for _ in range(3):
+        peak = peak_flops_per_second()
+        shape = (config.n_layer, config.n_embd, config.n_head)
+        _, history = pretrain("causal", STEPS, *shape, tokens_per_step=3072, warmup_steps=1)
+        seconds = history[-1]["seconds"] - history[SKIPPED - 1]["seconds"]
+        shares.append(work / seconds / peak)
+    share = statistics.median(shares)
+    report(f"training: {share:.0%} of the peak of {peak / 1e9:.0f} GFLOP/s (at least 60 %)")
+    assert share >= 0.6

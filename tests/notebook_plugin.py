@@ -1,0 +1,104 @@
+"""The pytest plugin that runs notebooks with widgets under nbval, offline, with any version of ipywidgets.
+
+pyproject.toml loads it with `-p tests.notebook_plugin`, so that it is there for `pytest notebooks` too, for
+which no conftest.py of `tests/` is read. It
+- gives the tests and the notebooks' kernels one environment: no network, an empty model cache, two threads;
+- runs cells that show a widget but compares no output of theirs, as ids of widgets differ from run to run;
+- fails a cell that writes to stderr: a warning in a lesson is a fault;
+- runs the browser tests last, since Playwright keeps the event loop that nbval needs.
+
+It leaves out what a front end does: callbacks of widgets run, and an error in one fails the cell.
+"""
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = ROOT / "tests" / "benchmarks"
+BROWSER_TESTS = ROOT / "tests" / "browser"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def offline_environment(scratch):
+    """The environment variables for a kernel without network, whose caches are empty folders below `scratch`.
+
+    Example:
+        >>> offline_environment("/somewhere")["HF_HUB_OFFLINE"]
+        '1'
+    """
+    scratch = Path(scratch)
+    python_path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        "HF_HOME": str(scratch / "huggingface"),
+        "HF_HUB_OFFLINE": "1",
+        "IPYTHONDIR": str(scratch / "ipython"),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1))),
+        "PYTHONPATH": os.pathsep.join(python_path),  # kernels do not see pytest's own `pythonpath`
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+# At import, since torch and huggingface_hub read these once, when they are imported themselves.
+_scratch = tempfile.mkdtemp(prefix="language-models-measured-")
+atexit.register(shutil.rmtree, _scratch, ignore_errors=True)
+os.environ.update(offline_environment(_scratch))
+_profile = Path(os.environ["IPYTHONDIR"], "profile_default")
+_profile.mkdir(parents=True)
+_profile.joinpath("ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40  # errors\n")
+for _name in ("HF_HUB_CACHE", "HF_ENDPOINT", "MPLBACKEND"):  # they would lead past the empty cache
+    os.environ.pop(_name, None)
+
+
+def pytest_configure(config):
+    sanitize = config.option.nbval_sanitize_with
+    if sanitize and not Path(sanitize).is_absolute():
+        config.option.nbval_sanitize_with = str(ROOT / sanitize)  # pytest may be started in any folder
+
+    import nbval.kernel
+
+    def execute(self, cell_input, allow_stdin=None):
+        return self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
+
+    # nbval sends store_history=False, and IPython then ignores the semicolon that ends a cell.
+    nbval.kernel.RunningKernel.execute_cell_input = execute
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Benchmarks run only when they are asked for by name."""
+    asked = [Path(arg.split("::")[0]).resolve() for arg in config.args]
+    if collection_path == BENCHMARKS and not any(p == BENCHMARKS or BENCHMARKS in p.parents for p in asked):
+        return True
+    return None
+
+
+def pytest_collectstart(collector):
+    if hasattr(collector, "skip_compare"):  # nbval's notebook
+        collector.skip_compare += ("stderr", "text/html", "image/svg+xml")
+
+
+def is_notebook_cell(item):
+    return hasattr(item, "cell") and hasattr(item, "options")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if is_notebook_cell(item):
+            kinds = {kind for output in item.cell.get("outputs", []) for kind in output.get("data", {})}
+            tags = item.cell.metadata.get("tags", [])
+            if ("widget" in tags or WIDGET_VIEW in kinds) and "nbval-check-output" not in tags:
+                item.options["check"] = False
+    items.sort(key=lambda item: BROWSER_TESTS in item.path.parents)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    yield
+    if is_notebook_cell(item) and not item.options["check_exception"]:
+        written = [o["text"] for o in item.test_outputs or [] if o.get("name") == "stderr"]
+        if written:
+            pytest.fail("the cell wrote to stderr:\n" + "".join(written)[:2000], pytrace=False)

@@ -1,0 +1,153 @@
+"""Questions, predictions and exercises answer as a teacher would, with or without a front end."""
+import re
+
+import ipywidgets as widgets
+import pytest
+
+import helpers.charts
+from helpers.quiz import compare, exercise, predict, quiz
+
+CHOICES = {"greedy": "The likeliest token always wins.", "random": "That is a high <temperature>.", "nothing": "It still writes."}
+
+
+@pytest.fixture(autouse=True)
+def no_guesses(monkeypatch):
+    monkeypatch.setattr("helpers.quiz._guesses", {})
+
+
+def options(card):
+    return next(child for child in card.children if isinstance(child, (widgets.RadioButtons, widgets.FloatText)))
+
+
+# ---- quiz
+
+
+def test_every_choice_shows_its_reason_and_only_the_answer_is_right():
+    card = quiz("What is the limit at 0?", CHOICES, "greedy")
+    assert options(card).value is None
+    assert card.feedback.value == ""
+    for choice, reason in CHOICES.items():
+        card.choose(choice)
+        assert reason.replace("<", "&lt;").replace(">", "&gt;") in card.feedback.value
+        assert ("Right." in card.feedback.value) == (choice == "greedy")
+        assert ("Not this one." in card.feedback.value) == (choice != "greedy")
+        assert 'role="status"' in card.feedback.value
+
+
+def test_a_click_does_what_choose_does():
+    card = quiz("?", CHOICES, "greedy")
+    options(card).index = 2
+    assert "It still writes." in card.feedback.value
+
+
+def test_the_page_without_a_kernel_holds_question_choices_and_folded_reasons(monkeypatch):
+    shown = []
+    monkeypatch.setattr(helpers.charts, "display", lambda data, raw: shown.append(data))
+    quiz("Is <b> bold?", CHOICES, "greedy")._ipython_display_()
+    page = shown[0]["text/html"]
+    assert "Is &lt;b&gt; bold?" in page
+    assert re.findall(r"<li>(\w+)<details><summary>", page) == list(CHOICES)
+    assert page.count("Right.") == 1
+    assert page.count("Not this one.") == 2
+    assert shown[0]["text/plain"] == "<figure: Is <b> bold?>"
+
+
+@pytest.mark.parametrize(("choices", "answer", "sentence"), [
+    (CHOICES, "beam", "'beam' is not among the choices: 'greedy', 'random', 'nothing'"),
+    ({"a": "yes", "b": ""}, "a", "'b' has none"),
+])
+def test_a_question_that_cannot_be_answered_is_refused(choices, answer, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        quiz("?", choices, answer)
+
+
+def test_a_choice_that_does_not_exist_is_refused():
+    with pytest.raises(Exception, match="beam"):
+        quiz("?", CHOICES, "greedy").choose("beam")
+
+
+# ---- predictions
+
+
+def test_a_guess_is_kept_and_shown_beside_the_measurement():
+    card = predict("loops", "How many samples will loop?", unit="%")
+    assert "No guess yet" in card.children[-1].value
+    options(card).value = 30.0
+    assert "30 % is kept" in card.children[-1].value
+    assert compare("loops", 12.5, "%").text == "You guessed 30 %. Measured: 12.5 %, which is 17.5 less."
+    assert compare("loops", 30, "%").text == "You guessed 30 %. Measured: 30 %, as you said."
+
+
+def test_running_the_cell_again_keeps_the_guess():
+    predict("a", "?").guess(7)
+    again = predict("a", "?")
+    assert options(again).value == 7
+    assert "7 is kept" in again.children[-1].value
+    assert predict("b", "?").children[-1].value != again.children[-1].value
+
+
+def test_a_guess_among_choices():
+    predict("colour", "Which?", ["red", "blue"]).guess("red")
+    assert compare("colour", "red").text == "You guessed red. Measured: red, as you said."
+    assert compare("colour", "blue").text == "You guessed red. Measured: blue."
+    assert options(predict("colour", "Which?", ["red", "blue"])).value == "red"
+
+
+def test_without_a_guess_the_measurement_stands_alone():
+    assert compare("never", 3).text == "You made no guess. Measured: 3."
+
+
+def test_measured_text_is_escaped():
+    assert "&lt;img" in compare("never", "<img>").html
+
+
+# ---- exercises
+
+
+def perplexity(nats):
+    return 2.718281828459045**nats
+
+
+CHECK = exercise(
+    perplexity, [(0.0,), (1.0,), (2.0,)],
+    {"That is base 2: these are nats, not bits.": lambda nats: 2**nats, "The sign is wrong.": lambda nats: perplexity(-nats)},
+    hint="Undo the logarithm.",
+)
+
+
+def test_the_solution_passes_within_rounding():
+    assert CHECK(lambda nats: perplexity(nats) * (1 + 1e-9)).text == "Solved. Right in all 3 cases."
+
+
+def test_known_mistakes_are_diagnosed():
+    assert CHECK(lambda nats: 2.0**nats).text == "Not yet. That is base 2: these are nats, not bits."
+    assert CHECK(lambda nats: 1 / perplexity(nats)).text == "Not yet. The sign is wrong."
+
+
+def test_another_mistake_shows_the_first_case_that_differs():
+    text = CHECK(lambda nats: 1.0).text
+    assert text.startswith("Not yet. For (1.0) it gives 1.0, not 2.718")
+    assert text.endswith("Undo the logarithm.")
+
+
+def test_an_exercise_that_is_not_begun_fails_nothing():
+    assert CHECK(lambda nats: None).text == "Your turn. The function returns nothing yet. Undo the logarithm."
+    assert CHECK(lambda nats: ...).text.startswith("Your turn.")
+
+
+def test_an_error_of_the_reader_is_the_readers_to_see():
+    with pytest.raises(ZeroDivisionError):
+        CHECK(lambda nats: 1 / 0)
+
+
+def test_a_mistake_that_no_case_shows_is_refused():
+    with pytest.raises(ValueError, match="No case tells"):
+        exercise(abs, [(1,), (2,)], {"no sign": lambda x: x})
+
+
+@pytest.mark.parametrize(("right", "answer", "solved"), [
+    ([1, (2.0, "a")], [1.0, (2, "a")], True), ({"a": 0.1 + 0.2}, {"a": 0.3}, True), (["a"], "a", False),
+    (True, 1, False), ([1, 2], [1], False), ({"a": 1}, {"b": 1}, False), ("a", "b", False), (1.0, 1.001, False),
+])
+def test_values_are_compared_within_rounding_and_by_kind(right, answer, solved):
+    assert exercise(lambda: right, [()])(lambda: answer).text.startswith("Solved" if solved else "Not yet")
