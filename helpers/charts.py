@@ -1,8 +1,8 @@
 """Pictures that everybody can read: a figure and the sentence that says what is in it.
 
-A ``Picture`` carries HTML, a PNG where there is one, and plain text, and each front end shows the best that it can. The
-sentence is computed from the data, so that it cannot drift from the figure. Colour never stands alone: lines also differ
-in marker and dash. Left out: pyplot, whose figures stay open until somebody closes them.
+A `Picture` carries HTML, a PNG where there is one, and plain text, and each front end shows the best that it can. The
+sentence is computed from the data, so that it cannot drift from the figure. Colour never stands alone: lines also
+differ in marker and dash. Left out: pyplot, whose figures stay open until somebody closes them.
 """
 
 import base64
@@ -64,7 +64,7 @@ def line_chart(
 
     Args:
         series: {label: (xs, ys)}.
-        floor: a level in the units of y, drawn as a dotted line with ``floor_label``.
+        floor: a level in the units of y, drawn as a dotted line with `floor_label`.
         y_limits: lowest and highest y shown; by default what the data need.
 
     Raises:
@@ -78,7 +78,7 @@ def line_chart(
         raise ValueError("There is nothing to draw. Give at least one series: {label: (xs, ys)}.")
     for label, (xs, ys) in series.items():
         if not len(xs) or len(xs) != len(ys):
-            raise ValueError(f"The series {label!r} has {len(xs)} xs and {len(ys)} ys. Give as many of each, at least one.")
+            raise ValueError(f"The series {label!r} has {len(xs)} xs and {len(ys)} ys: give as many, at least one.")
     fig = Figure(figsize=(7.2, 4.0))
     ax = fig.add_subplot()
     styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=True)
@@ -133,11 +133,11 @@ def _sentence(series, x_label, y_label, floor, floor_label):
 
 
 def show_widget(widget, static):
-    """Display a widget, and let ``static`` stand in its place wherever no kernel runs: on a code host, in print.
+    """Display a widget, and let the picture `static` stand in its place where no kernel runs.
 
     Example:
         >>> import ipywidgets as widgets
-        >>> show_widget(widgets.Button(description="More"), Picture("<p>A button</p>", "a button"))  # doctest: +ELLIPSIS
+        >>> show_widget(widgets.Button(), Picture("<p>A button</p>", "a button"))  # doctest: +ELLIPSIS
         {'text/html': '<p>A button</p>', ...}
     """
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}

@@ -7,6 +7,7 @@ is refused from its configuration, before its weights are downloaded.
 
 import difflib
 import json
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from transformers.utils import logging
 
 from helpers import hub
 
+BUNDLE = Path(__file__).parent / "data"
+
 
 class KnownModel(NamedTuple):
     """What can be said of a model before it is there; the size is that of its weights, in 10^6 bytes."""
@@ -31,7 +34,7 @@ class KnownModel(NamedTuple):
 
 KNOWN_MODELS = {  # a GPT-2 file also stores its causal masks, 4 MB in each layer
     "pocket-gpt2": KnownModel("causal", 1_171_328, 0),
-    "pocket-bert": KnownModel("masked", 1_191_000, 0),
+    "pocket-bert": KnownModel("masked", 1_190_921, 0),
     "gpt2": KnownModel("causal", 124_439_808, 548),
     "distilgpt2": KnownModel("causal", 81_912_576, 353),
     "gpt2-medium": KnownModel("causal", 354_823_168, 1520),
@@ -65,8 +68,8 @@ def names_of(kind):
 def on_disk(name):
     """The folder of a bundled model, or of one that the reader keeps; None for a name of the hub."""
     if name in KNOWN_MODELS and not KNOWN_MODELS[name].download_mb:
-        return Path(__file__).parent / "data" / name
-    return Path(name) if (Path(name) / "config.json").is_file() else None
+        return BUNDLE / name
+    return Path(name) if os.path.isfile(os.path.join(name, "config.json")) else None  # False, too, for absurd names
 
 
 def find(name, kind=None):
@@ -135,7 +138,7 @@ def _weights(folder):
 
 def _kind_of(folder, name):
     """Tell from the configuration alone what a model is for."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = _read_json(folder / "config.json", name)
     family = config.get("model_type")
     if "auto_map" in config and family not in configuration_auto.CONFIG_MAPPING_NAMES:
         raise ModelNotAvailable(f"{name!r} needs program code of its own, never run here.", _OTHER_MODEL)
@@ -156,22 +159,35 @@ def _check_kind(name, found, wanted):
 
 def _check_files(folder, name):
     """Read the outline of every file, so that damage is reported under the file's name."""
-    file = folder / "config.json"
-    try:
-        for file in sorted({file, *folder.glob("*.json")}):  # noqa: B020, the error names the last one
-            json.loads(file.read_text(encoding="utf-8"))
-        for file in _weights(folder):
+    for file in sorted({folder / "config.json", *folder.glob("*.json")}):
+        _read_json(file, name)
+    for file in _weights(folder):
+        try:
             with safe_open(file, "pt"):  # compares the header with the file's length
                 pass
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
-        root = folder.parents[1] if folder.parent.name == "snapshots" else folder  # the layout of the cache
-        raise ModelNotAvailable(
-            f"A file of {name!r} is missing or damaged: {file} ({error}).",
-            f"Delete {root} and load the model again.",
-        ) from None
+        except (OSError, SafetensorError) as error:
+            raise _damaged(file, name, error) from None
     if not _weights(folder):
         reason = "has no complete safetensors weights. Pickle is not opened: it can run any program."
         raise ModelNotAvailable(f"{name!r} {reason}", _OTHER_MODEL)
+
+
+def _read_json(file, name):
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise _damaged(file, name, error) from None
+    if not isinstance(content, dict):
+        raise _damaged(file, name, "it is not an object")
+    return content
+
+
+def _damaged(file, name, error):
+    snapshot = file.parent.parent.name == "snapshots"  # the layout of the cache: model/snapshots/commit/file
+    remedy = f"Delete {file.parents[2] if snapshot else file.parent} and load the model again."
+    if file.is_relative_to(BUNDLE):
+        remedy = "Install this package again."
+    return ModelNotAvailable(f"A file of {name!r} is missing or damaged: {file} ({error}).", remedy)
 
 
 def checked_device(device):

@@ -4,6 +4,7 @@ Every check runs before any model does, and raises a ValueError or a TypeError; 
 """
 
 import math
+import sys
 import warnings
 from numbers import Integral, Real
 from typing import NamedTuple
@@ -63,7 +64,7 @@ def check_sampling(temperature, top_k, lm):
         raise ValueError(f"temperature must be {least}, not {temperature}.{limit}")
     top_k = 0 if top_k is None else check_whole_number(top_k, "top_k", 0)
     if top_k > (size := lm.model.config.vocab_size):
-        warnings.warn(f"top_k={top_k} cuts nothing: the vocabulary has {size:,} tokens.", stacklevel=4)
+        warn(f"top_k={top_k} cuts nothing: the vocabulary has {size:,} tokens.")
     return temperature, top_k if 0 < top_k < size else None
 
 
@@ -117,7 +118,15 @@ def warn_of_unknown_words(lm, text):
     """Say in one line which words of the text a pocket model has never seen."""
     if words := lm.unknown_words(text):
         shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
-        warnings.warn(f"{lm.name} has never seen: {shown}. It reads them byte by byte.", stacklevel=4)
+        warn(f"{lm.name} has never seen: {shown}. It reads them byte by byte.")
+
+
+def warn(sentence):
+    """Warn, pointing at the line outside this package that led here."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals["__name__"].startswith("helpers."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(sentence, stacklevel=level)
 
 
 def plain_number(value, name, kind):

@@ -1,8 +1,8 @@
 """Sliders on a language model: see the choice it has at every step, change it, and let it write.
 
-Core ipywidgets only, the same on versions 7.7.1 and 8. A model runs when a text changes, never when a slider moves: its
-logits are kept, pure functions turn them into HTML, and a callback puts that HTML into the page. All that comes from a
-text is escaped, and shown by a sign where it could not be seen. Left out: matplotlib, threads, JavaScript.
+Core ipywidgets only, the same on versions 7.7.1 and 8. A model runs when a text changes, never when a slider moves:
+its logits are kept, pure functions turn them into HTML, and a callback puts that HTML into the page. All that comes
+from a text is escaped, and shown by a sign where it could not be seen. Left out: matplotlib, threads, JavaScript.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from helpers.models import KNOWN_MODELS, ModelNotAvailable, load_causal_lm
 
 SHOWN = 12  # bars; two more rows sum up the rest of the vocabulary
 FOR_THE_READER = (ValueError, TypeError, ModelNotAvailable)  # errors whose sentences belong on the page
-STYLE = f"<style>{(Path(__file__).parent / 'data' / 'explorers.css').read_text(encoding='utf-8')}</style>"
+STYLE = (Path(__file__).parent / "data" / "explorers.css").read_text(encoding="utf-8")
 
 
 class Bar(NamedTuple):
-    """A row of `bars_html`: a token (or words about several), its probability, and the exact one where it is known."""
+    """A row of `bars_html`: a token (or words about several), its probability, and the exact one if it is known."""
 
     label: str
     probability: float
@@ -42,7 +42,7 @@ class Bar(NamedTuple):
 def bars_html(bars, caption=""):
     """A list of `Bar` as a table in HTML, with bars on one axis from 0 to 100 %.
 
-    A token that is cut has a hatched bar and the word "cut" before the probability that it would have without the cut.
+    A token that is cut has a hatched bar and the word "cut" before the probability that it would have without it.
     Where a truth is known there is a second, thin bar and a second column of numbers.
 
     Example:
@@ -52,19 +52,22 @@ def bars_html(bars, caption=""):
     with_truth = any(bar.truth is not None for bar in bars)
     rows = []
     for bar in bars:
-        label = f'<code title="{html.escape(bar.label)}">{_visible(bar.label, keep="") or "(none)"}</code>'
+        label = html.escape(bar.label)
+        if bar.is_token:
+            label = f'<code title="{label}">{_visible(bar.label, keep="") or "(none)"}</code>'
         drawn = f'<i style="width:{100 * bar.probability:.2f}%"></i>'
         drawn += f'<b style="width:{100 * (bar.truth or 0):.2f}%"></b>' if with_truth else ""
         numbers = f'<td>{"" if bar.kept else "cut "}{_percent(bar.probability)}</td>'
         numbers += f"<td>{_percent(bar.truth)}</td>" if with_truth else ""
         rows.append(
-            f'<tr class="{"kept" if bar.kept else "cut"}"><th scope="row">{label if bar.is_token else html.escape(bar.label)}'
-            f'</th><td class="wide"><div aria-hidden="true">{drawn}</div></td>{numbers}</tr>'
+            f'<tr class="{"kept" if bar.kept else "cut"}"><th scope="row">{label}</th>'
+            f'<td class="wide"><div aria-hidden="true">{drawn}</div></td>{numbers}</tr>'
         )
-    head = '<th>token</th><th class="wide"><span aria-hidden="true"><span>0</span><span>50</span><span>100</span></span></th>'
-    head += "<th><i></i>model %</th>" + ("<th><b></b>truth %</th>" if with_truth else "")
+    axis = '<span aria-hidden="true"><span>0</span><span>50</span><span>100</span></span>'
+    head = f'<th>token</th><td class="wide">{axis}</td><th><i></i>model %</th>'
+    head += "<th><b></b>truth %</th>" if with_truth else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f'{STYLE}<div class="lmm-bars">{table}<small>{html.escape(caption)}</small></div>'
+    return f'<style>{STYLE}</style><div class="lmm-bars">{table}<small>{html.escape(caption)}</small></div>'
 
 
 def _percent(p):
@@ -84,15 +87,13 @@ def _visible(text, keep=" \n\t"):
 def _status(sentence, problem=""):
     """A line that screen readers announce when it changes; what went wrong stands in front."""
     problem = f'<span class="lmm-problem">{_visible(problem)}</span>' if problem else ""
-    return f'<p role="status" aria-live="polite" style="margin:2px 4px;line-height:1.4">{problem}{html.escape(sentence)}</p>'
+    return f'<p role="status" aria-live="polite" class="lmm-status">{problem}{html.escape(sentence)}</p>'
 
 
 def _texts(prompt, continuations):
     """Texts side by side, {title: what the model wrote}: the prompt pale, the new part marked."""
-    cards = [
-        f"<div><strong>{html.escape(title)}</strong><span>{_visible(prompt)}</span><mark>{_visible(new)}</mark></div>"
-        for title, new in continuations.items()
-    ]
+    typed = f"<span>{_visible(prompt)}</span>"
+    cards = (f"<div><strong>{k}</strong>{typed}<mark>{_visible(new)}</mark></div>" for k, new in continuations.items())
     return f'<div class="lmm-texts">{"".join(cards)}</div>'
 
 
@@ -116,10 +117,11 @@ def _reach(lm, text, ids, cache=None):
 def _truth(lm, text):
     """The exact probabilities [vocab] of the next token, for a pocket model inside its language; else None."""
     exact = pocketweb.next_token(text) if lm._knows_whole_words_only else {}
-    ids = [token_ids[0] for token_ids in lm.tokenizer(list(exact), add_special_tokens=False).input_ids] if exact else []
+    if not exact:
+        return None
+    ids = torch.tensor(lm.tokenizer(list(exact), add_special_tokens=False).input_ids)  # [n, 1]: each is one token
     truth = torch.zeros(len(lm.vocabulary), dtype=torch.float64)
-    truth[ids] = torch.tensor(list(exact.values()), dtype=torch.float64)
-    return truth if exact else None
+    return truth.index_copy(0, ids[:, 0], torch.tensor(list(exact.values()), dtype=torch.float64))
 
 
 def _look(lm, place, temperature, top_k):
@@ -138,7 +140,8 @@ def _look(lm, place, temperature, top_k):
         f"{100 * before[kept].sum().item():.1f} % of the mass, {_unsure(probabilities)}"
     )
     caption = f"{lm.name}; · is a space, ⏎ a new line."
-    return bars, sentence, caption if truth is None else f"{caption} The exact truth, at temperature 1: {_unsure(truth)}."
+    caption += "" if truth is None else f" The exact truth, at temperature 1: {_unsure(truth)}."
+    return bars, sentence, caption
 
 
 def _unsure(probabilities):
@@ -159,7 +162,8 @@ def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
     bars, sentence, caption = _look(lm, _reach(lm, prompt, encode(lm, prompt)), temperature, top_k)
     lines = [f"the token after {prompt!r} by {lm.name}; {sentence}"]
     for bar in bars:
-        label, truth = repr(bar.label) if bar.is_token else bar.label, "" if bar.truth is None else f"  truth {bar.truth:.1%}"
+        label = repr(bar.label) if bar.is_token else bar.label
+        truth = "" if bar.truth is None else f"  truth {bar.truth:.1%}"
         lines.append(f"  {label:16} {'' if bar.kept else 'cut '}{bar.probability:.1%}{truth}")
     return Picture(_status(sentence) + bars_html(bars, caption), "\n".join(lines))
 
@@ -170,10 +174,8 @@ def labelled(box, slider, to_box):
     `to_box` gives the number in the box for a position of the slider.
 
     Example:
-        >>> box, slider = widgets.BoundedIntText(value=5, description="k"), widgets.FloatLogSlider(max=2)
-        >>> row = labelled(box, slider, round)
-        >>> slider.value = 40.2; box.value
-        40
+        >>> labelled(widgets.IntText(5, description="k"), widgets.IntSlider(), int).children[1].value
+        5
     """
     def follow(_=None):
         if to_box(slider.value) != box.value and not math.isnan(box.value):
@@ -182,26 +184,26 @@ def labelled(box, slider, to_box):
     slider.observe(lambda change: setattr(box, "value", to_box(change["new"])), names="value")
     box.observe(follow, names="value")
     follow()
-    slider.readout, slider.layout = False, widgets.Layout(flex="1 1 150px", width="auto", min_width="120px")
-    return widgets.HBox([_sized(box, "170px"), slider], layout=widgets.Layout(flex="1 1 330px", min_width="0"))
+    slider.readout, slider.layout = False, {"flex": "1 1 150px", "width": "auto", "min_width": "120px"}
+    return widgets.HBox([_sized(box), slider], layout={"flex": "1 1 330px", "min_width": "0"})
 
 
-def _sized(control, width="auto"):
+def _sized(control, width="170px"):
     control.layout.width, control.style.description_width = width, "84px"
     return control
 
 
 def _row(*controls):
-    return widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap"))
+    return widgets.HBox(controls, layout={"flex_flow": "row wrap"})
 
 
 class SamplingExplorer(widgets.VBox):
     """A causal language model with its knobs: bars for the next token, a step at a time or a whole text.
 
-    The controls are attributes, so that a cell can move them: `prompt`, `model`, `temperature`, `top_k` (the size of the
-    vocabulary cuts nothing), `seed`, `tokens`, `show_code`. What changes are `bars`, `status`, `written` and `seeds`, each
-    a `widgets.HTML`. In Jupyter the sliders stay alive while a text is being written, and *Write* turns into *Stop*;
-    Colab shows no change that comes after a click has been answered, so there the writing is part of the answer.
+    The controls are attributes, so that a cell can move them: `prompt`, `model`, `temperature`, `top_k` (the size of
+    the vocabulary cuts nothing), `seed`, `tokens`, `show_code`. What changes are `bars`, `status`, `written` and
+    `seeds`, each a `widgets.HTML`. In Jupyter the sliders stay alive while a text is written, and *Write* turns into
+    *Stop*; Colab shows no change that comes after a click is answered, so there the writing is part of the answer.
 
     Raises:
         ValueError, TypeError: what `generate_text` would refuse. Later on, such sentences stand in `status`.
@@ -222,36 +224,37 @@ class SamplingExplorer(widgets.VBox):
         self._writing = None
         low, high, vocab = min(0.1, temperature), max(2.0, temperature), len(lm.vocabulary)
         names = dict.fromkeys([lm.name, "pocket-gpt2", "gpt2", "distilgpt2", "gpt2-medium"])
-        self.prompt = _sized(widgets.Textarea(prompt, description="prompt", rows=2))
+        self.prompt = _sized(widgets.Textarea(prompt, description="prompt", rows=2), "auto")
         self.model = _sized(widgets.Dropdown(options=list(names), description="model"), "250px")
-        self.seed = _sized(widgets.BoundedIntText(seed, min=0, max=2**31 - 4, description="seed"), "170px")
-        self.tokens = _sized(widgets.BoundedIntText(max_new_tokens, min=1, max=lm.context, description="tokens"), "170px")
-        self.temperature = widgets.BoundedFloatText(temperature, min=low, max=high, step=0.05, description="temperature")
+        self.seed = _sized(widgets.BoundedIntText(seed, min=0, max=2**31 - 4, description="seed"))
+        self.tokens = _sized(widgets.BoundedIntText(max_new_tokens, min=1, max=lm.context, description="tokens"))
+        self.temperature = widgets.BoundedFloatText(temperature, min=low, max=high, step=0.05)
+        self.temperature.description = "temperature"
         self.top_k = widgets.BoundedIntText(top_k or vocab, min=1, max=vocab, description="top-k")
-        warmth = widgets.FloatSlider(min=low, max=high, step=0.05)
         self._cut = widgets.FloatLogSlider(base=10, min=0, max=math.log10(vocab), step=0.02)
-        knobs = labelled(self.temperature, warmth, lambda position: round(position, 2)), labelled(self.top_k, self._cut, round)
+        warmth = labelled(self.temperature, widgets.FloatSlider(min=low, max=high, step=0.05), lambda x: round(x, 2))
         self.bars, self.status, self.written, self.seeds = (widgets.HTML() for _ in range(4))
         self._write_button = self._button("Write", "pencil", self._write_or_stop)
         buttons = (
             self._button("Step", "step-forward", self.step), self._write_button,
             self._button("Four seeds", "columns", self.several), self._button("Start over", "undo", self._restart),
         )
-        self.show_code = widgets.ToggleButton(description="Show as code", icon="code", layout=widgets.Layout(width="auto"))
-        self._code = _sized(widgets.Textarea(description="code", rows=15))
+        self.show_code = widgets.ToggleButton(description="Show as code", icon="code", layout={"width": "auto"})
+        self._code = _sized(widgets.Textarea(description="code", rows=20), "auto")
         for control in (self.prompt, self.seed):
             control.observe(self._restart, names="value")
         for control in (self.temperature, self.top_k, self.tokens, self.show_code):
             control.observe(self._draw, names="value")
         self.model.observe(self._change_model, names="value")
         super().__init__([
-            self.prompt, _row(self.model, self.seed, self.tokens), _row(*knobs), self.status, self.bars,
+            self.prompt, _row(self.model, self.seed, self.tokens),
+            _row(warmth, labelled(self.top_k, self._cut, round)), self.status, self.bars,
             _row(*buttons, self.show_code), self.written, self.seeds, self._code,
-        ], layout=widgets.Layout(max_width="780px"))
+        ], layout={"max_width": "780px"})
         self._restart()
 
     def _button(self, label, icon, action):
-        button = widgets.Button(description=label, icon=icon, layout=widgets.Layout(width="auto"))
+        button = widgets.Button(description=label, icon=icon, layout={"width": "auto"})
         button.on_click(action)
         return button
 
@@ -266,7 +269,8 @@ class SamplingExplorer(widgets.VBox):
                 return self._restart()
             place = self._place
             if self._ended or place.ids.shape[1] >= self.lm.context:
-                why = "The model ended its text." if self._ended else f"{self.lm.name} reads {self.lm.context} tokens at most."
+                full = f"{self.lm.name} reads {self.lm.context} tokens at most."
+                why = "The model ended its text." if self._ended else full
                 raise ValueError(f"{why} Start over, or change the seed or the prompt.")
             probabilities, _, _ = distribution(place.logits, *self._settings())
             token = torch.multinomial(probabilities, 1, generator=self._random)[None]  # [1, 1]
@@ -300,7 +304,8 @@ class SamplingExplorer(widgets.VBox):
         name, (temperature, top_k) = self.lm.name, self._settings()
         on_hub = name in KNOWN_MODELS and KNOWN_MODELS[name].download_mb
         return (_LOAD_FROM_HUB if on_hub else _LOAD_BUNDLED).format(name=name) + _GENERATE.format(
-            prompt=self.prompt.value, seed=self.seed.value, n=self.tokens.value, temperature=temperature, top_k=top_k or 0
+            prompt=self.prompt.value, seed=self.seed.value, n=self.tokens.value, temperature=temperature,
+            top_k=top_k or 0,
         )
 
     def _settings(self):
@@ -363,16 +368,12 @@ class SamplingExplorer(widgets.VBox):
             self.status.value = _status("", str(error))
 
     def _write_or_stop(self, _=None):
-        try:
-            loop = None if "google.colab" in sys.modules else asyncio.get_running_loop()
-        except RuntimeError:
-            loop = None
         if self._writing is not None:
             self._stop()
-        elif loop is None:
+        elif "google.colab" in sys.modules:
             self.write()
         else:
-            self._writing = loop.create_task(self._write_slowly())
+            self._writing = asyncio.get_running_loop().create_task(self._write_slowly())
             self._write_button.description, self._write_button.icon = "Stop", "stop"
 
     async def _write_slowly(self):
@@ -391,26 +392,31 @@ class SamplingExplorer(widgets.VBox):
 
 
 _LOAD_BUNDLED = """\
+import torch
 from helpers.models import load_causal_lm
 
 lm = load_causal_lm({name!r})
 tokenizer, model = lm.tokenizer, lm.model
 """
 _LOAD_FROM_HUB = """\
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained({name!r})
 model = AutoModelForCausalLM.from_pretrained({name!r})
 """
 _GENERATE = """
-import torch
-
 prompt = {prompt!r}
 ids = tokenizer(prompt, return_tensors="pt").input_ids  # [1, n_tokens]
 torch.manual_seed({seed})
 output = model.generate(
-    ids, attention_mask=torch.ones_like(ids), max_new_tokens={n}, pad_token_id=tokenizer.eos_token_id,
-    do_sample=True, temperature={temperature}, top_k={top_k},  # top_k=0 would cut nothing
+    ids,
+    attention_mask=torch.ones_like(ids),
+    pad_token_id=tokenizer.eos_token_id,
+    max_new_tokens={n},
+    do_sample=True,
+    temperature={temperature},
+    top_k={top_k},  # 0 would cut nothing
 )
 print(tokenizer.decode(output[0], skip_special_tokens=True))
 """

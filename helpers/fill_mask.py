@@ -7,12 +7,11 @@ filled independently.
 """
 
 import re
-import warnings
 from typing import NamedTuple
 
 import torch
 
-from helpers.checks import check_targets, check_text, check_whole_number, warn_of_unknown_words
+from helpers.checks import check_targets, check_text, check_whole_number, warn, warn_of_unknown_words
 
 BLANK = "[MASK]"
 
@@ -54,7 +53,7 @@ def fill_mask(lm, text, top_k=5, targets=None):
     if not places:
         raise ValueError('The text has no [MASK]. Write it where the blank is, as in "The [MASK] sat down."')
     if (top_k := check_whole_number(top_k, "top_k")) > size:
-        warnings.warn(f"top_k={top_k} exceeds the {size:,} tokens of the vocabulary: all come.", stacklevel=2)
+        warn(f"top_k={top_k} exceeds the {size:,} tokens of the vocabulary: all come.")
     spaces = [text[: blank.start()].endswith(" ") for blank in re.finditer(re.escape(own), text)]
     choices = [range(size) if targets is None else check_targets(lm, targets, space) for space in spaces]
     warn_of_unknown_words(lm, text)

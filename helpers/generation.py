@@ -134,7 +134,7 @@ def distribution(logits, temperature=1.0, top_k=None):
         ([True, True, True, False], 1.0)
     """
     scores = logits / temperature  # [vocab]
-    smallest = scores.topk(min(top_k, len(scores))).values[-1] if top_k else -math.inf
+    smallest = scores.kthvalue(max(1, len(scores) - top_k + 1)).values if top_k else -math.inf
     kept = scores >= smallest
     return scores.masked_fill(~kept, -math.inf).softmax(-1), kept, scores.softmax(-1)
 

@@ -8,6 +8,7 @@ at any moment, and leaves no lock, no thread and no half a file behind. What the
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -38,12 +39,10 @@ def cached_folder(name):
 def fetch(name, *patterns):
     """Download the files of the model's main folder that match, pattern by pattern, and return their folder.
 
-    Draws a progress bar when more than a megabyte is to come. An interruption passes on, once the transfer is
-    ended.
+    Draws a progress bar when more than a megabyte is to come. An interruption passes on, once the transfer is ended.
 
     Raises:
-        DownloadFailed: downloads are forbidden, the hub is silent for 3 seconds, the transfer for 5, or it
-            fails.
+        DownloadFailed: downloads are forbidden, the hub is silent for 3 seconds, the transfer for 5, or it fails.
     """
     if is_offline_mode():
         raise DownloadFailed("HF_HUB_OFFLINE is set, so nothing is downloaded")
@@ -66,21 +65,30 @@ def fetch(name, *patterns):
         except subprocess.TimeoutExpired:
             transfer.kill()
             transfer.wait()
-    if failure:
-        raise DownloadFailed(failure)
-    return cached_folder(name)
+    folder = cached_folder(name)
+    if failure or not folder:
+        raise DownloadFailed(failure or "the hub has no configuration of it")
+    return folder
 
 
 def _follow(transfer, name):
     """Watch a transfer to its end, drawing the bar. Returns why it failed, or an empty text."""
     lines = queue.Queue()
-    Thread(target=lambda: [*map(lines.put, transfer.stdout), lines.put("")], daemon=True).start()
+
+    def pass_on():
+        with transfer.stdout as output:
+            for line in output:
+                lines.put(line)
+        lines.put("")
+
+    Thread(target=pass_on, daemon=True).start()
     deadline, silence = monotonic() + START_SECONDS, "Python did not start"
     bar, last_words = tqdm(disable=True), ""
     while True:
         try:
             line = lines.get(timeout=max(0, deadline - monotonic()))
         except queue.Empty:
+            bar.close()
             return silence
         word, _, rest = line.strip().partition(" ")
         if word == "asking":
@@ -99,7 +107,7 @@ def _follow(transfer, name):
             last_words = line.strip() or last_words
         else:  # the end of its output; the last line of a traceback names the error
             bar.close()
-            return f"the download failed ({last_words.rpartition('2.')[2]})" if transfer.wait() else ""
+            return f"the download failed ({re.sub(r'^[a-z_0-9.]+[.]', '', last_words)})" if transfer.wait() else ""
 
 
 class _Reporter(tqdm):

@@ -78,8 +78,10 @@ class LanguageModel:
 
     @cached_property
     def _knows_whole_words_only(self):
-        bpe = json.loads(self.tokenizer.backend_tokenizer.to_str())["model"]
-        return bpe["type"] == "BPE" and not bpe["merges"]
+        backend = self.tokenizer.backend_tokenizer if self.tokenizer.is_fast else None
+        if not getattr(getattr(backend, "model", None), "ignore_merges", False):
+            return False
+        return not json.loads(backend.to_str())["model"]["merges"]
 
     def unknown_words(self, text):
         """The words of the text that a pocket model has never seen; always none for a real model.

@@ -1,8 +1,8 @@
 """Three things that a teacher would ask for: a question, a prediction, an exercise.
 
-`quiz` asks, and gives a reason for every answer, right or wrong. `predict` keeps the reader's guess, and `compare` shows
-it again beside what was measured. `exercise` compares the reader's function with a solution and, where they differ,
-looks for the known mistake that gives the same wrong values. Nothing is graded, counted or sent anywhere.
+`quiz` asks, and gives a reason for every answer, right or wrong. `predict` keeps the reader's guess, and `compare`
+shows it again beside what was measured. `exercise` compares the reader's function with a solution and, where they
+differ, looks for the known mistake that gives the same wrong values. Nothing is graded, counted or sent anywhere.
 """
 
 import html
@@ -13,6 +13,11 @@ import ipywidgets as widgets
 from helpers.charts import Picture, show_widget
 
 _GOOD, _OTHER, _NEUTRAL = "#009E73", "#D55E00", "#0072B2"
+_LONG_CHOICES = """<style>
+.lmm-choices.lmm-choices label { display: flex; flex-direction: row-reverse; justify-content: flex-end; gap: 6px;
+  height: auto; line-height: 20px; white-space: normal }
+.lmm-choices input { flex: none }
+</style>"""
 _guesses = {}
 
 
@@ -21,8 +26,8 @@ class _Card(widgets.VBox):
 
     def __init__(self, question, choices, *below):
         self.page = Picture(f"<p><strong>{html.escape(question)}</strong></p>{choices}", question)
-        text = widgets.HTML(f'<div style="max-width:720px;line-height:1.5"><strong>{html.escape(question)}</strong></div>')
-        super().__init__([text, *below])
+        text = f'<div style="max-width:720px;line-height:1.5"><strong>{html.escape(question)}</strong></div>'
+        super().__init__([widgets.HTML(_LONG_CHOICES + text), *below])
 
     def _ipython_display_(self, **_):
         show_widget(self, self.page)
@@ -36,7 +41,7 @@ def _verdict(verdict, text, colour):
 
 
 def _radio(choices):
-    return widgets.RadioButtons(options=list(choices), index=None, layout=widgets.Layout(width="auto"))
+    return widgets.RadioButtons(options=list(choices), index=None, layout={"width": "auto"}).add_class("lmm-choices")
 
 
 def quiz(question, choices, answer):
@@ -68,8 +73,9 @@ def quiz(question, choices, answer):
     }
     options, feedback = _radio(choices), widgets.HTML()
     options.observe(lambda change: setattr(feedback, "value", verdicts[change["new"]].html), names="value")
-    items = (f"<li>{html.escape(c)}<details><summary>Why?</summary>{v.html}</details></li>" for c, v in verdicts.items())
-    card = _Card(question, f"<ul>{''.join(items)}</ul>", options, feedback)
+    why = "<details><summary>Why?</summary>{}</details>"
+    items = "".join(f"<li>{html.escape(choice)}{why.format(verdicts[choice].html)}</li>" for choice in choices)
+    card = _Card(question, f"<ul>{items}</ul>", options, feedback)
     card.choose, card.feedback = lambda choice: setattr(options, "value", choice), feedback
     return card
 
@@ -88,7 +94,8 @@ def predict(name, question, choices=None, unit=""):
         'You guessed 40 %. Measured: 62.5 %, which is 22.5 more.'
     """
     if choices is None:
-        box = widgets.FloatText(_guesses.get(name, 0.0), description=f"your guess{unit and ', in ' + unit}")
+        label = f"your guess{unit and ', in ' + unit}"
+        box = widgets.FloatText(_guesses.get(name, 0.0), description=label, layout={"max_width": "98%"})
         box.style.description_width = "initial"
     else:
         box = _radio(choices)
@@ -134,7 +141,7 @@ def _plain(value, unit=""):
 
 
 def exercise(solution, cases, mistakes=None, hint=""):
-    """Make the check of an exercise: a function that takes the reader's function and returns the verdict, a `Picture`.
+    """Make the check of an exercise: it takes the reader's function and returns the verdict, a `Picture`.
 
     Args:
         solution: a function that does it right.
@@ -143,7 +150,7 @@ def exercise(solution, cases, mistakes=None, hint=""):
             verdict is its diagnosis; else it is the first case that differs, and the hint.
 
     Raises:
-        ValueError: a mistake that no case tells from the solution. An error inside the reader's function passes through.
+        ValueError: a mistake that no case tells from the solution. An error of the reader's function passes through.
 
     Example:
         >>> check = exercise(lambda x: x * x, [(2,), (3,)], {"That doubles: multiply x with itself.": lambda x: x + x})

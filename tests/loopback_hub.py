@@ -7,12 +7,13 @@
     "busy"      say 503
     "stall"     stop in the middle of every file longer than 10,000 bytes, keeping the connection open
     "cut"       close the connection in the middle of such a file, the first time it is asked for
-`requests` lists what was asked.
+`requests` lists what was asked, and `asked_at` when.
 """
 
 import hashlib
 import json
 import threading
+import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +23,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 class LoopbackHub:
     def __init__(self, models=None, fault=""):
-        self.models, self.fault, self.requests = models or {}, fault, []
+        self.models, self.fault, self.requests, self.asked_at = models or {}, fault, [], []
         self.over = threading.Event()
         self._cut = set()
 
@@ -55,6 +56,7 @@ class LoopbackHub:
     def answer(self, request):
         path = request.path.partition("?")[0]
         self.requests.append(path)
+        self.asked_at.append(time.monotonic())
         if self.fault == "silent":
             self.over.wait()
         elif self.fault == "missing":
@@ -65,9 +67,11 @@ class LoopbackHub:
             folder = Path(self.models[path.removeprefix("/api/models/")])
             files = [{"rfilename": file.name, "size": file.stat().st_size} for file in sorted(folder.iterdir())]
             self.send(request, 200, json.dumps({"id": folder.name, "sha": COMMIT, "siblings": files}).encode())
-        else:
+        elif "/resolve/main/" in path:
             name, _, file = path.strip("/").partition("/resolve/main/")
             self.send(request, 200, (Path(self.models[name]) / file).read_bytes())
+        else:
+            self.send(request, 404, b"")
 
     def send(self, request, status, body, headers=None):
         first, last = 0, len(body)

@@ -1,6 +1,7 @@
 """Pictures say in words what they show, and the words come from the data."""
 import base64
 import io
+import itertools
 import re
 
 import ipywidgets as widgets
@@ -58,7 +59,7 @@ def test_labels_at_the_ends_do_not_cover_each_other(monkeypatch):
     ax = drawn[0].axes[0]
     drawn[0].canvas.draw()
     boxes = sorted((text.get_window_extent() for text in ax.texts), key=lambda box: box.y0)
-    assert all(low.y1 <= high.y0 + 1 for low, high in zip(boxes, boxes[1:], strict=False))
+    assert all(low.y1 <= high.y0 + 1 for low, high in itertools.pairwise(boxes))
 
 
 def test_logarithmic_axes_and_limits(monkeypatch):

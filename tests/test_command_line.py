@@ -40,9 +40,8 @@ def test_generate_uses_the_bundled_model(capsys):
 
 
 def test_several_texts(capsys, folder):
-    status, out, _ = run(
-        capsys, "generate", "a", "--num-return-sequences", "2", "--seed", "0", "--max-new-tokens", "5", "--model", folder
-    )
+    knobs = ("--num-return-sequences", "2", "--seed", "0", "--max-new-tokens", "5", "--model", folder)
+    status, out, _ = run(capsys, "generate", "a", *knobs)
     texts = generate_text(load_causal_lm(folder), "a", 5, seed=0, num_return_sequences=2)
     assert (status, out) == (0, "\n\n".join(texts) + "\n")
 

@@ -21,7 +21,8 @@ from helpers.lab import pocketweb
 from helpers.models import LanguageModel, ModelNotAvailable, load_causal_lm
 
 PROMPT = "Once upon a time, in a small village"
-HOSTILE = '<img src=x onerror="alert(1)"> </script> & \x1b[31mred\x00 \u202edlrow\u202c **bold** \u2028 é'
+SLIDERS = (widgets.FloatSlider, widgets.FloatLogSlider)
+HOSTILE = '<img src=x onerror="alert(1)"> </script> {0} & \x1b[31mred\x00 \u202edlrow\u202c **bold** \u2028 é'
 
 
 @pytest.fixture(scope="module")
@@ -115,11 +116,11 @@ def test_bars_and_sentence_are_those_of_transformers(lm, explorer, temperature, 
         assert row["cells"][0] == lm.vocabulary[i].replace(" ", "·")
     kept = after > 0
     assert shown[12]["widths"]["i"] == pytest.approx(after[order[12:]].sum().item(), abs=1e-4)
-    assert shown[13]["widths"]["i"] == pytest.approx(before[~kept][:].sum().item() - sum(
+    assert shown[13]["widths"]["i"] == pytest.approx(before[~kept].sum().item() - sum(
         before[i].item() for i in order[:12].tolist() if not kept[i]), abs=1e-4)
     entropy = -(after[kept] * after[kept].log()).sum().item()
     n_kept, vocab, mass, nats, words = re.search(
-        r": ([\d,]+) of ([\d,]+) tokens kept, ([\d.]+) % of the mass, entropy ([\d.]+) nats: .* among ([\d.,]+) equal words",
+        r": ([\d,]+) of ([\d,]+) tokens kept, ([\d.]+) % of the mass, entropy ([\d.]+) nats: .* ([\d.,]+) equal words",
         said(explorer)).groups()
     assert (n_kept, vocab) == (f"{kept.sum().item():,}", f"{len(lm.vocabulary):,}")
     assert float(mass) == pytest.approx(100 * before[kept].sum().item(), abs=0.06)
@@ -138,13 +139,9 @@ def test_the_truth_beside_the_bars_is_exact(lm):
 
 def test_the_truth_is_that_of_the_text_so_far(lm, explorer):
     explorer.write()
-    shown = rows(explorer.bars)
     exact = pocketweb.next_token(html.unescape("".join(written(explorer))))
-    assert bool(exact) == ("b" in shown[0]["widths"])
-    if exact:
-        best = max(exact, key=exact.get)
-        assert {row["cells"][0]: row["widths"]["b"] for row in shown}.get(best.replace(" ", "·"), exact[best]) == pytest.approx(
-            exact[best], abs=1e-4)
+    for row in rows(explorer.bars)[:12]:
+        assert row["widths"].get("b", 0) == pytest.approx(exact.get(row["cells"][0].replace("·", " "), 0), abs=1e-4)
 
 
 def test_no_truth_outside_the_language(explorer):
@@ -216,9 +213,10 @@ def test_a_fast_drag_ends_in_the_right_state(lm, explorer, passes):
 
 
 def test_sliders_cannot_reach_a_value_that_fails(explorer):
-    for control, wrong in ((explorer.temperature, 0), (explorer.temperature, -1), (explorer.top_k, 0), (explorer.seed, -1)):
-        control.value = wrong
-        assert control.value == control.min
+    for control in (explorer.temperature, explorer.top_k, explorer.seed, explorer.tokens):
+        for wrong in (0, -1):
+            control.value = wrong
+            assert control.value == control.min
     assert said(explorer).startswith("temperature 0.10, top-k 1: 1 of")
 
 
@@ -424,7 +422,8 @@ def test_hostile_text_is_shown_and_not_run(explorer):
         page = Page(view.value)
         assert not {"img", "script"} & set(page.tags)
         assert not re.search("[\x00-\x08\x0b-\x1f\u202e\u202c\u2028]", view.value)
-    assert '<img src=x onerror="alert(1)"> </script> & ⟨U+001B⟩[31mred⟨U+0000⟩ ⟨U+202E⟩dlrow' in Page(explorer.written.value).text
+    shown = '<img src=x onerror="alert(1)"> </script> {0} & ⟨U+001B⟩[31mred⟨U+0000⟩ ⟨U+202E⟩dlrow⟨U+202C⟩ **bold**'
+    assert shown in Page(explorer.written.value).text
 
 
 def test_hostile_tokens_stay_inside_their_cell():
@@ -457,9 +456,9 @@ def button(explorer, label):
 
 def test_every_control_has_a_name_and_every_slider_a_named_box(explorer):
     for widget in controls(explorer):
-        if isinstance(widget, widgets.HBox) and isinstance(widget.children[-1], (widgets.FloatSlider, widgets.FloatLogSlider)):
+        if isinstance(widget, widgets.HBox) and isinstance(widget.children[-1], SLIDERS):
             assert widget.children[0].description in ("temperature", "top-k")
-        elif not isinstance(widget, (widgets.Box, widgets.HTML, widgets.FloatSlider, widgets.FloatLogSlider)):
+        elif not isinstance(widget, (widgets.Box, widgets.HTML, *SLIDERS)):
             assert widget.description, type(widget)
     assert 'role="status" aria-live="polite"' in explorer.status.value
     assert '<th scope="row">' in explorer.bars.value

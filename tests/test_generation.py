@@ -16,7 +16,7 @@ from helpers.models import LanguageModel
 from tests.tiny_models import CAUSAL, tiny
 
 PROMPT = "Once upon a time"
-pytestmark = pytest.mark.filterwarnings("ignore:.*has never seen")
+pytestmark = [pytest.mark.filterwarnings(f"ignore:.*{said}") for said in ("has never seen", "cuts nothing")]
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +232,14 @@ def test_nothing_runs_on_when_the_reader_stops(lm):
     assert threading.active_count() == threads
 
 
+def test_nothing_is_computed_after_the_end(lm):
+    script, tokens = scripted(lm, " the cat sat on the mat")
+    script.model.generation_config.eos_token_id = tokens[3]
+    pieces = list(stream_text(script, "a", max_new_tokens=len(tokens), do_sample=False))
+    assert "".join(pieces) == lm.tokenizer.decode(tokens[:3])
+    assert script.model.read == 4
+
+
 # ------------------------------------------------------------------------------------------ lengths, ends, prompts
 
 
@@ -383,6 +391,14 @@ def test_a_top_k_above_the_vocabulary_says_so(lm):
     with pytest.warns(UserWarning, match="cuts nothing: the vocabulary has"):
         text = generate_text(lm, PROMPT, 5, top_k=10**6, seed=0)
     assert text == generate_text(lm, PROMPT, 5, top_k=None, seed=0)
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_point_at_the_callers_line(lm):
+    for call in (generate_text, stream_text, next_token_probabilities):
+        with pytest.warns(UserWarning, match="cuts nothing") as warned:
+            call(lm, PROMPT, top_k=10**6)
+        assert [warning.filename for warning in warned] == [__file__]
 
 
 def test_a_checkpoints_own_habits_play_no_part(tmp_path):

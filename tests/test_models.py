@@ -3,6 +3,8 @@
 import json
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -27,7 +29,7 @@ from helpers.models import KNOWN_MODELS, LanguageModel, ModelNotAvailable, load_
 from tests.loopback_hub import COMMIT, LoopbackHub
 from tests.tiny_models import CAUSAL, MASKED, save_tiny, tiny
 
-LIMIT = 8  # seconds for a decision; it takes 5 at most where the machine is idle
+LIMIT = 8  # seconds for a decision from the first request on; 5 where the machine is idle
 
 
 @pytest.fixture(scope="module")
@@ -161,10 +163,10 @@ def test_the_table_of_sizes_is_computed(name, model_class, config):
 def test_a_masked_model_is_refused_by_the_causal_loader_and_the_reverse(folders, monkeypatch):
     monkeypatch.setattr(hub, "fetch", None)  # known names need no network to be refused
     for name in ("bert-base-uncased", "pocket-bert", folders["bert"]):
-        with pytest.raises(ValueError, match="is a masked model: it fills blanks .* Load it with load_masked_lm"):
+        with pytest.raises(ValueError, match=r"is a masked model: it fills blanks .* Load it with load_masked_lm"):
             load_causal_lm(name, fallback="pocket-gpt2")
     for name in ("gpt2", "pocket-gpt2", folders["gpt2"], folders["llama"]):
-        with pytest.raises(ValueError, match="is a causal model: it continues .* Load it with load_causal_lm"):
+        with pytest.raises(ValueError, match=r"is a causal model: it continues .* Load it with load_causal_lm"):
             load_masked_lm(name, fallback="pocket-bert")
 
 
@@ -185,7 +187,7 @@ def test_a_fallback_must_be_on_this_machine(folders):
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "meta", 3.5, "CPU:"])
 def test_a_device_that_is_not_there_is_refused(folders, device):
-    with pytest.raises(ValueError, match="The device .* is not there. Use 'cpu'"):
+    with pytest.raises(ValueError, match=r"The device .* is not there\. Use 'cpu'"):
         load_causal_lm(folders["gpt2"], device=device)
 
 
@@ -199,7 +201,7 @@ def test_memory_that_does_not_suffice_is_explained(folders, monkeypatch):
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(GPT2LMHeadModel, "to", exhausted)
-    with pytest.raises(ModelNotAvailable, match="needs 0.0 GB, more than cpu has to spare. Use device='cpu'"):
+    with pytest.raises(ModelNotAvailable, match=r"needs 0.0 GB, more than cpu has to spare\. Use device='cpu'"):
         load_causal_lm(folders["gpt2"], device="cpu")
 
 
@@ -230,7 +232,7 @@ def test_a_model_without_a_head_is_refused(folders, tmp_path):
 def test_pickle_weights_are_refused(folder):
     weights = folder / "model.safetensors"
     weights.rename(folder / "pytorch_model.bin")
-    with pytest.raises(ModelNotAvailable, match="no complete safetensors weights. Pickle is not opened"):
+    with pytest.raises(ModelNotAvailable, match=r"no complete safetensors weights\. Pickle is not opened"):
         load_causal_lm(folder)
 
 
@@ -238,6 +240,15 @@ def test_a_missing_part_of_the_weights_is_noticed(folder):
     (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
     with pytest.raises(ModelNotAvailable, match="no complete safetensors weights"):
         load_causal_lm(folder)
+
+
+def test_a_damaged_bundle_asks_for_a_new_installation(folder, monkeypatch):
+    folder.rename(folder.parent / "pocket-gpt2")
+    monkeypatch.setattr(checkpoints, "BUNDLE", folder.parent)
+    assert load_causal_lm("pocket-gpt2").context == 64
+    (folder.parent / "pocket-gpt2" / "config.json").write_text("[]")
+    with pytest.raises(ModelNotAvailable, match=r"config.json \(it is not an object\). Install this package again"):
+        load_causal_lm("pocket-gpt2")
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
@@ -292,11 +303,10 @@ def test_offline_means_no_attempt(online, monkeypatch, capsys):
 def test_a_hub_that_fails_is_given_up_within_seconds(online, fault, reason, tmp_path):
     with LoopbackHub(fault=fault) as server:
         online(server.address)
-        started = time.monotonic()
         with pytest.raises(ModelNotAvailable, match=reason):
             load_causal_lm("gpt2")
-        assert time.monotonic() - started < LIMIT
-        assert len(server.requests) == 1
+        assert time.monotonic() - server.asked_at[0] < LIMIT
+        assert not any("/resolve/" in path for path in server.requests)
     assert not list(tmp_path.rglob("*.incomplete"))
 
 
@@ -305,21 +315,37 @@ def test_a_hub_that_refuses_is_given_up_within_seconds(online, capsys):
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
     online(address)  # nobody listens there any more
     started = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import huggingface_hub"], check=True)
+    idle = time.monotonic() - started  # how long a process takes to start on a machine that may be busy
+    started = time.monotonic()
+    with pytest.raises(ModelNotAvailable, match="Connection refused"):
+        load_masked_lm("bert-base-uncased")
+    assert time.monotonic() - started < LIMIT + 2 * idle
     assert load_masked_lm("bert-base-uncased", fallback="pocket-bert").name == "pocket-bert"
-    assert time.monotonic() - started < LIMIT
     assert "Connection refused" in capsys.readouterr().out
 
 
-def test_a_model_is_downloaded_once(folders, online, capfd):
-    with LoopbackHub({"gpt2": folders["gpt2"]}) as server:
+def test_a_model_is_downloaded_once(online, capfd):
+    bundled = load_causal_lm("pocket-gpt2")
+    with LoopbackHub({"gpt2": checkpoints.on_disk("pocket-gpt2")}) as server:
         online(server.address)
         lm = load_causal_lm("gpt2")
+        bar = capfd.readouterr().err
         asked = len(server.requests)
-        assert load_causal_lm("gpt2").n_params == lm.n_params
+        assert load_causal_lm("gpt2").name == "gpt2"
         assert len(server.requests) == asked
-    assert all(torch.equal(a, b) for a, b in zip(
-        lm.model.parameters(), load_causal_lm(folders["gpt2"]).model.parameters(), strict=True
-    ))
+    assert "gpt2:" in bar
+    assert "100%" in bar
+    pairs = zip(lm.model.parameters(), bundled.model.parameters(), strict=True)
+    assert all(torch.equal(ours, theirs) for ours, theirs in pairs)
+
+
+def test_a_hub_without_a_configuration_is_explained(online, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with LoopbackHub({"gpt2": tmp_path / "empty"}) as server:
+        online(server.address)
+        with pytest.raises(ModelNotAvailable, match="the hub has no configuration of it"):
+            load_causal_lm("gpt2")
 
 
 def test_the_kind_is_checked_before_the_weights_come(folders, online):
@@ -330,13 +356,12 @@ def test_the_kind_is_checked_before_the_weights_come(folders, online):
         assert not any("model.safetensors" in path for path in server.requests)
 
 
-def test_a_download_that_stalls_is_given_up_and_can_be_repeated(folders, online, tmp_path, capsys):
+def test_a_download_that_stalls_is_given_up_and_can_be_repeated(folders, online, tmp_path):
     with LoopbackHub({"gpt2": folders["gpt2"]}, fault="stall") as server:
         online(server.address)
-        started = time.monotonic()
-        assert load_causal_lm("gpt2", fallback="pocket-gpt2").name == "pocket-gpt2"
-        assert time.monotonic() - started < 2 * LIMIT
-        assert "the download brought nothing for 5 seconds" in capsys.readouterr().out
+        with pytest.raises(ModelNotAvailable, match="the download brought nothing for 5 seconds"):
+            load_causal_lm("gpt2")
+        assert time.monotonic() - server.asked_at[-1] < LIMIT
         assert not list(tmp_path.rglob("*.incomplete"))
         server.fault = ""
         assert load_causal_lm("gpt2").name == "gpt2"

@@ -1,11 +1,11 @@
 """PocketWeb: a miniature web written by one grammar, so that every probability in it is known exactly.
 
-`helpers/data/pocketweb.grammar` is the language; its first lines explain the notation. This file is the engine:
-it samples documents by expanding rules from left to right, and it computes exact probabilities by following *all*
-derivations that agree with a text, expanding each one only as far as its next token (a forward filter). What is
-bound early (a name, a phrase that will be echoed) travels along in the derivation, which is how the language has
-agreement, memory and arithmetic. A token is a word with its leading space, a digit or a punctuation mark: exactly
-the tokens of the pocket models, so truth and model stand on one axis.
+`helpers/data/pocketweb.grammar` is the language; its first lines explain the notation. This file is the engine: it
+samples documents by expanding rules from left to right, and computes exact probabilities by following *all* derivations
+that agree with a text, each only as far as its next token (a forward filter). What is bound early (a name, a phrase to
+be echoed) travels along in the derivation, which is how the language has agreement, memory and arithmetic. A token is a
+word with its leading space, a digit or a punctuation mark: exactly the tokens of the pocket models, so truth and model
+stand on one axis.
 
 Left out: parse trees, ambiguity reports, and grammars that can expand for ever without writing a token.
 """
@@ -30,7 +30,6 @@ MASK = "[MASK]"
 TOKEN_PATTERN = r"\n *| ?[A-Za-z]+(?:'[a-z]+)?| ?[0-9]| ?[^A-Za-z0-9\s]|\s"
 _TOKEN = re.compile(re.escape(END) + "|" + TOKEN_PATTERN)
 _DATA = Path(__file__).parents[1] / "data"
-_GRAMMAR_FILE, _FLOORS_FILE = _DATA / "pocketweb.grammar", _DATA / "floors.json"
 
 
 def tokenize(text):
@@ -60,154 +59,125 @@ class Document(NamedTuple):
 class Row:
     """One alternative of a rule: what it writes (plainly, and after a space), its weight and its columns."""
 
-    __slots__ = ("columns", "items", "spaced", "text", "weight")
-
     def __init__(self, items, weight, columns):
         self.items, self.spaced, self.weight = items, _after_space(items), weight
-        literal = all(isinstance(item, str) for item in items)
-        self.text = "".join(items) if literal else None
+        self.text = "".join(items) if all(isinstance(item, str) for item in items) else None  # None: it has slots
         self.columns = {"": self.text, **columns}
 
 
 class Expand(NamedTuple):
-    """`{X=rule/Y not Z}`: write one alternative of a rule, and remember it as X."""
+    """The slot `{X=rule/Y not Z}`: write one alternative of a rule, and remember it as X."""
 
+    silent: str  # "!": choose and remember, write nothing
+    variable: str
     rule: str
-    over: str | None  # the variable whose value (or a column of it) completes the rule's name
+    over: str  # the variable whose value (or a column of it) completes the rule's name
     column: str
-    variable: str | None
-    silent: bool  # choose and remember, write nothing
     excluded: tuple  # variables whose values may not be chosen
     facts: tuple  # variables (and words) that decide the choice for good
-    zipf: tuple | None  # () for the first half of a Zipf pair, (variable,) for the second
+    zipf: tuple  # ("zipf",) for the first half of a Zipf pair, ("zipf", variable) for the second
     space: bool
 
 
-class Recall(NamedTuple):
-    """`{X}` or `{X.column}`: write a remembered value again."""
+class Write(NamedTuple):
+    """The slots `{X}`, `{X.column}` and `{=A+B}`: write what is remembered, or what follows from it."""
 
-    variable: str
+    source: str
     column: str
-    space: bool
-
-
-class Calculate(NamedTuple):
-    """`{=A+B}`: write the value of an expression over remembered whole numbers."""
-
-    expression: str
     space: bool
 
 
 class Mark(NamedTuple):
-    """Where the text of variable begins or ends, when an alternative has slots of its own."""
+    """Where the text to remember as variable begins or ends: that of an alternative with slots of its own."""
 
     variable: str
     opens: bool
 
 
-class Options(NamedTuple):
-    """What a slot can become: probabilities, their running sums, and (items, variable, value) for each."""
-
-    probabilities: list
-    cumulative: list
-    outcomes: list
-
-
-_SLOT = re.compile(
+_WRITE = re.compile(r"(=.+|[A-Z]\w*)(?:\.(\w+))?")
+_EXPAND = re.compile(
     r"(?P<silent>!)?(?:(?P<variable>[A-Z]\w*)=)?(?P<rule>[a-z]\w*)(?:/(?P<over>[A-Z]\w*)(?:\.(?P<column>\w+))?)?"
-    r"(?: not (?P<excluded>[A-Z]\w*(?: [A-Z]\w*)*))?(?: of (?P<facts>[\w ]+))?(?P<zipf> zipf(?: (?P<given>[A-Z]\w*))?)?"
+    r"(?: not (?P<excluded>[A-Z]\w*(?: [A-Z]\w*)*))?(?: of (?P<facts>[\w ]+))?(?: (?P<zipf>zipf(?: [A-Z]\w*)?))?"
 )
+_HEADER = re.compile(r"([a-z]\w*(?:/[^\s:(]+)?)(?:\((.*?)\))?:(.*)")
+_ZIPF = re.compile(r"zipf (\w+) (\w+): exponent ([\d.]+), shift ([\d.]+)")
 
 
 def _slot(source, space):
-    if source.startswith("="):
-        return Calculate(source[1:], space)
-    if recall := re.fullmatch(r"([A-Z]\w*)(?:\.(\w+))?", source):
-        return Recall(recall[1], recall[2] or "", space)
-    match = _SLOT.fullmatch(source)
-    if match is None:
-        raise ValueError(f"The grammar has a slot that cannot be read: {{{source}}}.")
-    part = match.groupdict()
-    return Expand(
-        part["rule"],
-        part["over"],
-        part["column"] or "",
-        part["variable"],
-        bool(part["silent"]),
-        tuple((part["excluded"] or "").split()),
-        tuple((part["facts"] or "").split()),
-        None if part["zipf"] is None else tuple(filter(None, [part["given"]])),
-        space,
-    )
+    if match := _WRITE.fullmatch(source):
+        return Write(match[1], match[2] or "", space)
+    if match := _EXPAND.fullmatch(source):
+        part = match.groupdict(default="")
+        part |= {name: tuple(part[name].split()) for name in ("excluded", "facts", "zipf")}
+        return Expand(**part, space=space)
+    raise ValueError(f"The grammar has a slot that cannot be read: {{{source}}}.")
 
 
 def _after_space(items):
     """The same items where a space stands in front: it belongs to the first token."""
-    if not items:
-        return items
-    first, *rest = items
-    first = " " + first if isinstance(first, str) else first._replace(space=True)
-    return (first, *rest)
+    first = [" " + item if isinstance(item, str) else item._replace(space=True) for item in items[:1]]
+    return (*first, *items[1:])
 
 
 def _items(template):
     """A template as tokens and slots; a space before a slot is handed to the slot."""
-    items = []
+    items, space = [], False
     for index, piece in enumerate(re.split(r"\{(.*?)\}", template.replace("\\n", "\n"))):
         if index % 2:
             items.append(_slot(piece, space))
         else:
             space = piece.endswith(" ")
-            items += tokenize(piece[:-1] if space else piece)
+            items += tokenize(piece.removesuffix(" "))
     return tuple(items)
 
 
 def _parse(source):
-    """The grammar file as {rule: [Row, ...]} and the Zipf directives {(rule, rule): (exponent, shift)}."""
-    templates, defaults, zipf = {}, {}, {}
-    name = None
+    """The grammar file as {rule: [Row, ...]} and its Zipf lines as {(rule, rule): (exponent, shift)}."""
+    cells, columns, zipf, name = {}, {}, {}, None
     for line in source.splitlines():
         if not line.strip() or line.startswith("#"):
             continue
-        if directive := re.fullmatch(r"zipf (\w+) (\w+): exponent ([\d.]+), shift ([\d.]+)", line):
-            zipf[directive[1], directive[2]] = float(directive[3]), float(directive[4])
+        if law := _ZIPF.fullmatch(line):
+            zipf[law[1], law[2]] = float(law[3]), float(law[4])
             continue
-        if not line[0].isspace():
-            header = re.match(r"([a-z]\w*(?:/[^\s:(]+)?)(?:\((.*?)\))?:(.*)", line)
-            if header is None:
-                raise ValueError(f"The grammar has a line that is neither a rule nor an alternative: {line!r}.")
-            name, columns, line = header.groups()
-            templates[name] = []
-            defaults[name] = [column.strip().partition("=")[::2] for column in (columns or "").split(",") if column]
-        templates[name] += [cell.strip() for cell in line.split("|") if cell.strip()]
-    rules = {}
-
-    def rows(name):
-        if name not in rules:
-            rules[name] = list(itertools.chain.from_iterable(row(name, cell) for cell in templates[name]))
-        return rules[name]
+        if header := _HEADER.match(line):
+            name, declared, line = header.groups()
+            declared = [column.strip().partition("=") for column in (declared or "").split(",") if column]
+            cells[name], columns[name] = [], {column: default for column, _, default in declared}
+        elif name is None or not line[0].isspace():
+            raise ValueError(f"The grammar has a line that is neither a rule nor an alternative: {line!r}.")
+        cells[name] += [cell.strip() for cell in line.split("|") if cell.strip()]
 
     def row(name, cell):
-        if cell.startswith("+"):
-            return rows(cell[1:])
         weight, cell = re.fullmatch(r"(?:([\d.]+)x )?(.*)", cell).groups()
-        text, *cells = (part.strip() for part in cell.split(" / "))
-        values = dict(zip((column for column, _ in defaults[name]), cells, strict=False))
-        columns = {column: values.get(column, default) for column, default in defaults[name]}
-        return [Row(_items("" if text == "-" else text), float(weight or 1), columns)]
+        text, *values = (part.strip() for part in cell.split(" / "))
+        given = dict(zip(columns[name], values, strict=False))
+        return Row(_items("" if text == "-" else text), float(weight or 1), columns[name] | given)
 
-    for name in templates:
-        rows(name)
-    return rules, zipf
+    @functools.cache
+    def rows(name):
+        return [r for c in cells[name] for r in (rows(c[1:]) if c.startswith("+") else [row(name, c)])]
+
+    return {name: rows(name) for name in cells}, zipf
 
 
 # --------------------------------------------------------------------------------------------- the engine
 
 
+class Derivation:
+    """A state of the writer. A language keeps one object for equal states, so that comparing them is quick."""
+
+    __slots__ = ("after", "state")
+
+    def __init__(self, state):
+        self.state = state  # what is to be written (item, (item, ...)), bindings, texts being remembered
+        self.after = {}  # by token, as far as it was asked for
+
+
 class Language:
     """A grammar with a start rule whose alternatives are the genres: sampling and exact probabilities.
 
-    Raises ValueError when the grammar cannot be read.
+    Raises ValueError when the grammar cannot be read or a genre does not exist.
 
     Example:
         >>> coin = Language("document: 3x {heads} | 1x {tails}\\nheads: Heads.\\ntails: Tails.")
@@ -216,105 +186,86 @@ class Language:
     """
 
     def __init__(self, source, genres=None):
-        self.source = source
         self.rules, zipf = _parse(source)
-        start = self.rules["document"]
-        names = [row.items[0].rule for row in start]
-        unknown = [genre for genre in genres or () if genre not in names]
+        start = {row.items[0].rule: row for row in self.rules["document"]}
+        unknown = sorted(set(genres or ()) - start.keys())
         if unknown or (genres is not None and not genres):
-            raise ValueError(f"There is no genre {', '.join(map(repr, unknown)) or '(none given)'}. The genres are: {', '.join(names)}.")
-        self.genres = tuple(name for name in names if genres is None or name in genres)
-        chosen = [row for row, name in zip(start, names, strict=True) if name in self.genres]
-        self._start = _options([row.weight for row in chosen], [(row.items, None, None) for row in chosen])
-        self._zipf = {rule: (pair, *_zipf_table(len(self.rules[pair[0]]), len(self.rules[pair[1]]), *law))
-                      for pair, law in zipf.items() for rule in pair}
-        self._options_of = {}
-        self._next = {}
+            unknown = ", ".join(map(repr, unknown)) or "in an empty list"
+            raise ValueError(f"There is no genre {unknown}. The genres are: {', '.join(start)}.")
+        self.genres = tuple(name for name in start if genres is None or name in genres)
+        chosen = [start[name] for name in self.genres]
+        self._start = _options([row.weight for row in chosen], [(row.items, "", None) for row in chosen])
+        self.shares = dict(zip(self.genres, self._start[0], strict=True))  # of the documents
+        self._zipf = {}  # weights of the first half; weights of the second half by the text of the first
+        for (first, second), law in zipf.items():
+            names = [row.text for row in self.rules[first]]
+            table = _zipf_table(len(names), len(self.rules[second]), *law)
+            self._zipf |= {first: table.sum(axis=1), second: dict(zip(names, table, strict=True))}
+        self._options_for = functools.lru_cache(2**15)(self._find_options)
+        self._derivations = {}
+        first = zip(self._start[0], self._start[-1], strict=True)
+        self._first_belief = {self._derivation(_push((*items, END), None), (), ()): p for p, (items, _, _) in first}
 
     @functools.cached_property
     def vocabulary(self):
-        """Every token that the language can write (and perhaps a few that it cannot), sorted, the end token last."""
-        tokens, visited, remembered, recalled = {END}, set(), defaultdict(set), set()
-        todo = [item for items, _, _ in self._start.outcomes for item in items]
+        """Every token that can be written (and perhaps a few that cannot), sorted, the end token last."""
+        seen, remembered = set(), defaultdict(set)
+        todo = [item for items, _, _ in self._start[-1] for item in items]
         while todo:
             item = todo.pop()
-            if isinstance(item, str):
-                tokens.add(item)
-            elif isinstance(item, Recall):
-                recalled.add(item)
-            elif isinstance(item, Calculate):
-                tokens.update(" " * spaced + digit for digit in "0123456789" for spaced in {False, item.space})
-            elif item not in visited:
-                visited.add(item)
-                for row in self._rows(item):
+            if isinstance(item, Expand) and item not in seen:
+                names = [name for name in self.rules if item.over and name.startswith(item.rule + "/")]
+                for row in itertools.chain.from_iterable(self.rules[name] for name in names or [item.rule]):
+                    remembered[item.variable].add(row)
                     todo += () if item.silent else row.spaced if item.space else row.items
-                    if item.variable:
-                        remembered[item.variable].add(row)
-        for variable, column, space in recalled:
-            for row in remembered[variable]:
-                tokens.update(self._could_write(row, column, space))
-        return [*sorted(tokens - {END}), END]
+            elif isinstance(item, Write) and item.source.startswith("="):
+                todo += [" " * spaced + digit for digit in "0123456789" for spaced in {False, item.space}]
+            seen.add(item)
+        for item in [item for item in seen if isinstance(item, Write)]:
+            for row in remembered[item.source]:
+                if row.text is not None and {item.column, item.column.lower()} & row.columns.keys():
+                    seen.update(_tokens_of(_column(row, item.column), item.space))
+        return [*sorted(item for item in seen if isinstance(item, str)), END]
 
-    def _rows(self, slot):
-        names = [name for name in self.rules if slot.over and name.startswith(slot.rule + "/")]
-        return [row for name in names or [slot.rule] for row in self.rules[name]]
-
-    def _could_write(self, row, column, space):
-        if row.text is not None:
-            known = {column, column.lower()} & row.columns.keys()
-            return _tokens_of(_column(row, column), space) if known else ()
-        first = (row.spaced if space else row.items)[0]
-        if isinstance(first, str):
-            return (first,)
-        return {token for inner in self._rows(first) for token in self._could_write(inner, "", first.space)}
-
-    # ---- one step of a derivation, shared by sampling and by the filter
+    # ---- what a slot can become, for sampling and for the filter
 
     def _options(self, slot, env):
         values = (_column(env[slot.over], slot.column),) if slot.over else ()
-        values += tuple(_text(env[variable]) for variable in (*slot.excluded, *(slot.zipf or ())))
         if slot.facts:
-            values += tuple(_text(env[fact]) if fact in env else fact for fact in slot.facts)
-            return self._find_options(slot, values)
-        key = (slot, values)
-        if key not in self._options_of:
-            self._options_of[key] = self._find_options(slot, values)
-        return self._options_of[key]
+            values += tuple(_column(env[fact]) if fact in env else fact for fact in slot.facts)
+        elif slot.excluded or slot.zipf:
+            values += tuple(_column(env[variable]) for variable in (*slot.excluded, *slot.zipf[1:]))
+        return self._options_for(slot, values)
 
     def _find_options(self, slot, values):
         name = f"{slot.rule}/{values[0]}" if slot.over else slot.rule
-        rows, weights = self.rules[name], [row.weight for row in self.rules[name]]
-        if slot.zipf is not None:
-            (first, _), rowsums, table = self._zipf[name]
-            weights = table[[row.text for row in self.rules[first]].index(values[-1])] if slot.zipf else rowsums
+        rows = self.rules[name]
+        weights = [row.weight for row in rows]
+        if slot.zipf:
+            weights = self._zipf[name][values[-1]] if slot.zipf[1:] else self._zipf[name]
         if slot.facts:
             digest = hashlib.blake2b("|".join((name, *values)).encode(), digest_size=8).digest()
             cumulative = list(itertools.accumulate(weights))
-            rows = [rows[bisect.bisect(cumulative, int.from_bytes(digest, "big") / 2**64 * cumulative[-1])]]
-            weights = [1.0]
-        if slot.excluded:
-            kept = [i for i, row in enumerate(rows) if row.text not in values]
-            rows, weights = [rows[i] for i in kept], [weights[i] for i in kept]
-        return _options(weights, [self._outcome(slot, row) for row in rows])
+            place = bisect.bisect(cumulative, int.from_bytes(digest, "big") / 2**64 * cumulative[-1])
+            rows, weights = [rows[place]], [1.0]
+        kept = [i for i, row in enumerate(rows) if not slot.excluded or row.text not in values]
+        return _options([weights[i] for i in kept], [self._outcome(slot, rows[i]) for i in kept])
 
     @staticmethod
     def _outcome(slot, row):
         items = row.spaced if slot.space else row.items
-        if slot.variable is None:
-            return items, None, None
+        if not slot.variable:
+            return items, "", None
         if row.text is None:
-            return (Mark(slot.variable, True), *items, Mark(slot.variable, False)), None, None
+            return (Mark(slot.variable, True), *items, Mark(slot.variable, False)), "", None
         return () if slot.silent else items, slot.variable, row
 
     @staticmethod
     def _written(slot, env):
-        """The tokens of a slot that has only one outcome."""
-        if isinstance(slot, Calculate):
-            numbers = {name: int(_text(value)) for name, value in env.items() if (_text(value) or "").isdigit()}
-            text = str(eval(slot.expression, {"__builtins__": {}}, numbers))
-        else:
-            text = _column(env[slot.variable], slot.column)
-        return _tokens_of(text, slot.space)
+        if not slot.source.startswith("="):
+            return _tokens_of(_column(env[slot.source], slot.column), slot.space)
+        numbers = {name: int(_column(value)) for name, value in env.items() if _column(value).isdigit()}
+        return _tokens_of(str(eval(slot.source[1:], {"__builtins__": {}}, numbers)), slot.space)
 
     # ---- sampling
 
@@ -326,23 +277,22 @@ class Language:
     def draw(self, rng):
         """Draw one document with a `random.Random`."""
         out, env, opened = [], {}, []
-        items, _, _ = self._start.outcomes[bisect.bisect(self._start.cumulative, rng.random())]
-        genre = items[0].rule
-        stack = list(items)
+        _, cumulative, outcomes = self._start
+        items, _, _ = outcomes[bisect.bisect(cumulative, rng.random())]
+        genre, stack = items[0].rule, list(items)
         while stack:
             item = stack.pop()
             kind = type(item)
             if kind is str:
                 out.append(item)
             elif kind is Expand:
-                options = self._options(item, env)
-                items, variable, value = options.outcomes[
-                    bisect.bisect(options.cumulative, rng.random()) if len(options.outcomes) > 1 else 0
-                ]
+                _, cumulative, outcomes = self._options(item, env)
+                place = bisect.bisect(cumulative, rng.random()) if len(outcomes) > 1 else 0
+                items, variable, value = outcomes[place]
                 if variable:
                     env[variable] = value
                 stack.extend(reversed(items))
-            elif kind is not Mark:
+            elif kind is Write:
                 out.extend(self._written(item, env))
             elif item.opens:
                 opened.append(len(out))
@@ -350,135 +300,132 @@ class Language:
                 env[item.variable] = "".join(out[opened.pop() :]).strip()
         return Document(genre, tuple(out))
 
-    # ---- the forward filter: a belief is {derivation: probability}, a derivation (stack, bindings, open texts)
+    # ---- the forward filter: a belief is {Derivation: probability}
 
-    def _step(self, derivation):
-        """{next token: [(probability, derivation), ...]}, expanding only as far as the next token."""
-        found = self._next.get(derivation)
-        if found is not None:
-            return found
-        found, todo = defaultdict(list), [(1.0, *derivation)]
+    def _derivation(self, *state):
+        if len(self._derivations) > 50_000:
+            self._derivations.clear()
+        if state not in self._derivations:
+            self._derivations[state] = Derivation(state)
+        return self._derivations[state]
+
+    def _expand(self, state, wanted=None):
+        """{next token: [(probability, state), ...]}, for one token or all; expands only as far as that token."""
+        found, todo = defaultdict(list), [(1.0, *state)]
         while todo:
             weight, stack, env, opened = todo.pop()
-            if stack is None:
-                found[END].append((weight, None))
+            if not _may_write(stack, wanted):
                 continue
             item, rest = stack
             kind = type(item)
             if kind is str:
-                texts = tuple(text + item for text in opened)
-                found[item].append((weight, (rest, env, texts)))
+                found[item].append((weight, (rest, env, tuple(text + item for text in opened))))
             elif kind is Expand:
-                options = self._options(item, dict(env))
-                for p, (items, variable, value) in zip(options.probabilities, options.outcomes, strict=True):
-                    bound = _bind(env, variable, value) if variable else env
-                    todo.append((weight * p, _push(items, rest), bound, opened))
-            elif kind is not Mark:
+                probabilities, _, outcomes = self._options(item, dict(env))
+                for p, (items, variable, value) in zip(probabilities, outcomes, strict=True):
+                    if not items or _may_write(items, wanted):
+                        bound = _bind(env, variable, value) if variable else env
+                        todo.append((weight * p, _push(items, rest), bound, opened))
+            elif kind is Write:
                 todo.append((weight, _push(self._written(item, dict(env)), rest), env, opened))
             elif item.opens:
                 todo.append((weight, rest, env, (*opened, "")))
             else:
                 todo.append((weight, rest, _bind(env, item.variable, opened[-1].strip()), opened[:-1]))
-        if len(self._next) > 200_000:
-            self._next.clear()
-        self._next[derivation] = found
         return found
 
-    def _first_belief(self):
-        return {
-            (_push(items, None), (), ()): p
-            for p, (items, _, _) in zip(self._start.probabilities, self._start.outcomes, strict=True)
-        }
-
-    def _advance(self, belief, token):
-        after = defaultdict(float)
-        for derivation, weight in belief.items():
-            if derivation is not None:
-                for p, successor in self._step(derivation).get(token, ()):
-                    after[successor] += weight * p
-        return after
+    def _after(self, derivation, token):
+        """[(probability, Derivation), ...] once the token is written."""
+        if token not in derivation.after:
+            found = self._expand(derivation.state, token)[token] if _may_write(derivation.state[0], token) else ()
+            derivation.after[token] = [(p, self._derivation(*state)) for p, state in found]
+        return derivation.after[token]
 
     def _read(self, tokens, belief=None):
-        """Follow tokens from a belief: (log probability of the tokens, belief afterwards, scaled to sum 1)."""
-        belief = self._first_belief() if belief is None else belief
-        log_p = 0.0
+        """Follow tokens from a belief: (their log probability, the belief afterwards, scaled to sum 1)."""
+        belief, log_p = self._first_belief if belief is None else belief, 0.0
         for token in tokens:
-            belief = self._advance(belief, token)
-            total = sum(belief.values())
+            after = defaultdict(float)
+            for derivation, weight in belief.items():
+                for p, successor in self._after(derivation, token):
+                    after[successor] += weight * p
+            total = sum(after.values())
             if total == 0:
                 return -math.inf, {}
             log_p += math.log(total)
-            belief = {derivation: weight / total for derivation, weight in belief.items()}
+            belief = {derivation: weight / total for derivation, weight in after.items()}
         return log_p, belief
+
+    def _future(self, derivation, tokens, start, known):
+        """The probability that a derivation goes on with tokens[start:]; known holds those found so far."""
+        if start == len(tokens):
+            return 1.0
+        key = start, derivation
+        if key not in known:
+            known[key] = 0.0
+            for p, successor in self._after(derivation, tokens[start]):
+                known[key] += p * self._future(successor, tokens, start + 1, known)
+        return known[key]
+
+    def _next(self, belief, tokens=(), start=0, known=None):
+        """{token: probability} of the token after a belief, together with tokens[start:] behind it."""
+        out, right = defaultdict(float), tokens[start] if start < len(tokens) else None
+        for derivation, weight in belief.items():
+            for token, steps in self._expand(derivation.state).items():
+                for p, state in steps:
+                    if right is None:
+                        out[token] += weight * p
+                    elif _may_write(state[0], right):
+                        out[token] += weight * p * self._future(self._derivation(*state), tokens, start, known)
+        return out
 
     def log_prob(self, text):
         return self._read(tokenize(text))[0]
 
-    def token_log_probs(self, tokens):
-        """ln p of each token given those before it: list of nats, for tokens inside the language."""
-        out, belief = [], None
-        for token in tokens:
-            log_p, belief = self._read([token], belief)
-            out.append(log_p)
-        return out
-
     def next_token(self, prefix):
-        return self._next_of(self._read(tokenize(prefix))[1])
-
-    def _next_of(self, belief):
-        out = defaultdict(float)
-        for derivation, weight in belief.items():
-            if derivation is not None:
-                for token, steps in self._step(derivation).items():
-                    out[token] += weight * sum(p for p, _ in steps)
-        return dict(sorted(out.items(), key=lambda pair: -pair[1]))
+        return _ranked(self._next(self._read(tokenize(prefix))[1]))
 
     def blank(self, text):
-        left, right = _around_mask(text)
-        return self._fill(self._read(tokenize(left))[1], tokenize(right))
+        left, *right = re.split(re.escape(MASK), text)
+        if len(right) != 1:
+            raise ValueError(f"The text must hold exactly one {MASK}; it holds {len(right)}.")
+        left = re.sub(r"(?<![\n ]) $", "", left)  # this space belongs to the blank; an indentation does not
+        return _ranked(_of_a_blank(self._next(self._read(tokenize(left))[1], tokenize(right[0]), 0, {})))
 
-    def _fill(self, belief, right):
-        joint = {}
-        for token, p in self._next_of(belief).items():
-            if token == END:
-                continue
-            log_p, _ = self._read(right, self._advance(belief, token)) if right else (math.log(p), None)
-            if log_p > -math.inf:
-                joint[token] = log_p
-        if not joint:
-            return {}
-        top = max(joint.values())
-        weights = {token: math.exp(log_p - top) for token, log_p in joint.items()}
-        total = sum(weights.values())
-        return {t: w / total for t, w in sorted(weights.items(), key=lambda pair: -pair[1])}
+    def log_probs(self, objective, document, positions=None):
+        """ln p, in nats, of the tokens of a whole Document that stand at these positions (by default at all).
 
-    def blank_log_probs(self, tokens, positions):
-        """ln p of the token at each position given all the others of a whole document: list of nats."""
-        beliefs = [None, *itertools.accumulate(tokens, lambda b, t: self._read([t], b)[1], initial=self._first_belief())]
-        return [math.log(self._fill(beliefs[i + 1], tokens[i + 1 :])[tokens[i]]) for i in positions]
+        "causal": each given those before it, the end included. "masked": each given all others, the end not.
+        """
+        tokens, known, read = [*document.tokens, END], {}, [self._read([])]
+        for token in tokens:
+            read.append(self._read([token], read[-1][1]))
+        if positions is None:
+            positions = range(len(tokens) - (objective == "masked"))
+        if objective == "causal":
+            return [read[i + 1][0] for i in positions]
+        blanks = (_of_a_blank(self._next(read[i][1], tokens, i + 1, known)) for i in positions)
+        return [math.log(blank[tokens[i]]) for i, blank in zip(positions, blanks, strict=True)]
 
 
 def _options(weights, outcomes):
+    """(probabilities, their running sums, outcomes): what can be written, (items, variable, value) each."""
     total = float(sum(weights))
     probabilities = [float(w) / total for w in weights]
     cumulative = list(itertools.accumulate(probabilities))
     cumulative[-1] = 1.0
-    return Options(probabilities, cumulative, outcomes)
+    return probabilities, cumulative, outcomes
 
 
 def _zipf_table(n_first, n_second, exponent, shift):
-    """Row sums and table [n_first, n_second] of p ~ 1 / (rank + shift) ** exponent, ranks spread over all pairs."""
+    """Probabilities [n_first, n_second] ~ 1 / (rank + shift) ** exponent, the ranks spread over all pairs."""
     ranks = np.random.RandomState(0).permutation(n_first * n_second)
     table = (1 / (ranks + shift) ** exponent).reshape(n_first, n_second)
-    table /= table.sum()
-    return table.sum(axis=1), table
+    return table / table.sum()
 
 
-def _text(value):
-    return value if isinstance(value, str) else value.text
-
-
-def _column(value, column):
+def _column(value, column=""):
+    """The text of a remembered value, or a column of it, capitalised if the column's name is."""
     if isinstance(value, str):
         return value
     if column in value.columns:
@@ -493,27 +440,56 @@ def _tokens_of(text, space):
 
 
 def _push(items, stack):
-    for item in reversed(items):
-        stack = (item, stack)
-    return stack
+    return functools.reduce(lambda rest, item: (item, rest), reversed(items), stack)
+
+
+def _may_write(items, token):
+    """Whether items, or a stack of them, can begin with the token (None: any), as far as is seen at once."""
+    return items is not None and (token is None or type(items[0]) is not str or items[0] == token)
 
 
 def _bind(env, variable, value):
     return (*(pair for pair in env if pair[0] != variable), (variable, value))
 
 
-def _around_mask(text):
-    if not isinstance(text, str):
-        raise TypeError(f"The text must be a string, not {type(text).__name__}.")
-    if text.count(MASK) != 1:
-        raise ValueError(f"The text must hold exactly one {MASK}; it holds {text.count(MASK)}.")
-    left, right = text.split(MASK)
-    return left.removesuffix(" "), right
+def _of_a_blank(joint):
+    """The probabilities of a token for a blank, which is never the end."""
+    kept = {token: p for token, p in joint.items() if p and token != END}
+    total = sum(kept.values())
+    return {token: p / total for token, p in kept.items()}
+
+
+def _ranked(probabilities):
+    return dict(sorted(probabilities.items(), key=lambda pair: -pair[1]))
 
 
 # --------------------------------------------------------------------------------------------- PocketWeb
 
-_SUM = re.compile(r"(\d+)\+(\d+)")
+_SUM = re.compile(r"\d+\+\d+")
+_NO_PUNCTUATION = str.maketrans("", "", ".,()?:")
+
+
+def language(genres=None):
+    """PocketWeb itself, or some of its genres only (one name or several); built once.
+
+    Raises:
+        ValueError: for a genre that does not exist; the message names those that do.
+
+    Example:
+        >>> language("haiku").genres
+        ('haiku',)
+    """
+    return _language(None if genres is None else frozenset([genres] if isinstance(genres, str) else genres))
+
+
+@functools.cache
+def _language(genres):
+    return Language((_DATA / "pocketweb.grammar").read_text(encoding="utf-8"), genres)
+
+
+@functools.cache
+def _first_names():
+    return {row.text for row in language().rules["first_name"]}
 
 
 def is_held_out(text):
@@ -525,52 +501,22 @@ def is_held_out(text):
         >>> is_held_out("Once upon a time")
         False
     """
-    sums = ("+".join(pair) for pair in _SUM.findall(text))
-    if any(zlib.crc32(pair.encode()) % 10 == 0 for pair in sums):
-        return True
-    words = text.translate(_NO_PUNCTUATION).split()
-    people = (f"{first} {last}" for first, last in itertools.pairwise(words) if first in _first_names())
-    return any(zlib.crc32(person.encode()) % 50 == 0 for person in people)
-
-
-_NO_PUNCTUATION = str.maketrans("", "", ".,()?:")
-
-
-@functools.cache
-def _first_names():
-    return {row.text for row in language().rules["first_name"]}
-
-
-
-@functools.cache
-def language(genres=None):
-    """PocketWeb itself, or (a tuple of) some of its genres only."""
-    return Language(_GRAMMAR_FILE.read_text(encoding="utf-8"), genres)
-
-
-def _chosen(genres):
-    return language(None if genres is None else tuple(sorted({genres} if isinstance(genres, str) else set(genres))))
+    words = itertools.pairwise(text.translate(_NO_PUNCTUATION).split())
+    people = (f"{first} {last}" for first, last in words if first in _first_names())
+    kinds = (_SUM.findall(text), 10), (people, 50)
+    return any(zlib.crc32(found.encode()) % share == 0 for kind, share in kinds for found in kind)
 
 
 def sample(n, seed, genres=None):
-    """Draw n PocketWeb documents.
+    """Draw n documents, of all genres or some: a list of texts, the end token left out.
 
-    Args:
-        n: how many.
-        seed: whole number; the same seed gives the same texts on every machine.
-        genres: names of genres to draw from (see `language().genres`); all of them by default.
-
-    Returns:
-        list of n texts, the end token left out.
-
-    Raises:
-        ValueError: for a genre that does not exist; the message names those that do.
+    The same seed, a whole number, gives the same texts on every machine. Raises ValueError as `language` does.
 
     Example:
         >>> sample(1, seed=0) == sample(1, seed=0)
         True
     """
-    return [document.text for document in _chosen(genres).sample(n, seed)]
+    return [document.text for document in language(genres).sample(n, seed)]
 
 
 def log_prob(text, genres=None):
@@ -579,42 +525,36 @@ def log_prob(text, genres=None):
     Append `<|endoftext|>` for the probability of the whole document.
 
     Example:
-        >>> log_prob("")
-        0.0
-        >>> log_prob("Colourless green ideas sleep furiously.")
-        -inf
+        >>> log_prob(""), log_prob("Colourless green ideas sleep furiously.")
+        (0.0, -inf)
     """
-    return _chosen(genres).log_prob(text)
+    return language(genres).log_prob(text)
 
 
 def next_token(prefix, genres=None):
-    """The exact distribution of the token after a prefix: {token text: probability}, the most probable first.
+    """The exact distribution of the token after a prefix: {token text: probability}, likeliest first.
 
-    Words carry their leading space; the end of the document is the outcome `<|endoftext|>`. A prefix outside the
-    language gives {}.
+    Words carry their leading space; the end of the document is the outcome `<|endoftext|>`. {} outside the language.
 
     Example:
         >>> next_token("Once upon a")
         {' time': 1.0}
     """
-    return _chosen(genres).next_token(prefix)
+    return language(genres).next_token(prefix)
 
 
 def blank(text, genres=None):
-    """The exact distribution of one `[MASK]` given both sides: {token text: probability}, the most probable first.
+    """The exact distribution of one `[MASK]` given both sides: {token text: probability}, likeliest first.
 
-    A blank stands for a token of the text, never for its end. The text is the beginning of a document, whatever
-    may follow it summed out; end it with `<|endoftext|>` to say that it is the whole. Outside the language the
-    answer is {}.
-
-    Raises:
-        ValueError: unless the text holds exactly one `[MASK]`.
+    A blank stands for a token of the text, never for its end. The text is the beginning of a document, whatever may
+    follow it summed out; end it with `<|endoftext|>` to say that it is the whole. {} outside the language. Raises
+    ValueError unless the text holds exactly one `[MASK]`.
 
     Example:
         >>> blank("Once upon a [MASK], in a small village")
         {' time': 1.0}
     """
-    return _chosen(genres).blank(text)
+    return language(genres).blank(text)
 
 
 class Estimate(NamedTuple):
@@ -637,44 +577,29 @@ def mean_per_token(sums, counts):
 
 
 def entropy_floor(objective="causal", n_documents=None, seed=0, genres=None):
-    """The lowest loss that any model could reach on PocketWeb, in nats per token, with its standard error.
+    """The lowest loss that any model could reach on PocketWeb: an Estimate in nats per token.
 
     Args:
-        objective: "causal", the next token given those before it (the end included), or "masked", one blank at a
-            time given all of the rest of its document (the end never blank).
-        n_documents: how many fresh documents to average over. By default nothing is computed: the answer is the
-            shipped one, from `helpers/data/floors.json`, which names its command.
+        objective: "causal", the next token given those before it (the end included), or "masked", one blank
+            at a time given all of the rest of its document (the end never blank).
+        n_documents: how many fresh documents to average over. By default nothing is computed: the answer is
+            the shipped one, from `helpers/data/floors.json`, which names its command.
         seed: which documents.
-        genres: the floor of these genres alone; one genre only where the shipped answer is asked for.
-
-    Returns:
-        Estimate(nats, standard_error)
+        genres: the floor of a web that has only these; such floors are not shipped.
 
     Raises:
-        ValueError: for another objective or an unknown genre.
+        ValueError: for another objective, an unknown genre, or some genres without n_documents.
 
     Example:
         >>> 0 < entropy_floor("masked").nats < entropy_floor("causal").nats
         True
-        >>> entropy_floor("causal", n_documents=20, genres=["echo"]).nats > 0.5
-        True
     """
     if objective not in ("causal", "masked"):
         raise ValueError(f'The objective must be "causal" or "masked", not {objective!r}.')
-    language = _chosen(genres)
+    web = language(genres)
     if n_documents is None:
-        shipped = json.loads(_FLOORS_FILE.read_text(encoding="utf-8"))[objective]
-        if len(language.genres) not in (1, len(shipped) - 1):
-            raise ValueError("Floors are shipped for all genres together and for each alone; pass n_documents for others.")
-        return Estimate(*shipped[language.genres[0] if len(language.genres) == 1 else "all"])
-    documents = language.sample(n_documents, seed)
-    found = [document_log_probs(objective, document, language) for document in documents]
-    return mean_per_token([-sum(f) for f in found], [len(f) for f in found])
-
-
-def document_log_probs(objective, document, language=None):
-    """ln p of each token of a whole document under the truth, in nats: every next token, or every blank."""
-    language = language or _chosen(None)
-    if objective == "causal":
-        return language.token_log_probs([*document.tokens, END])
-    return language.blank_log_probs([*document.tokens, END], range(len(document.tokens)))
+        if web.genres != language().genres:
+            raise ValueError("The shipped floor is that of all genres; for a web of some, pass n_documents.")
+        return Estimate(*json.loads((_DATA / "floors.json").read_text(encoding="utf-8"))[objective]["all"])
+    found = [web.log_probs(objective, document) for document in web.sample(n_documents, seed)]
+    return mean_per_token([-sum(log_probs) for log_probs in found], [len(log_probs) for log_probs in found])

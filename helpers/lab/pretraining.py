@@ -5,8 +5,8 @@ Every step draws fresh PocketWeb documents, one per row, and feeds them to the m
 The batch of a step depends on the seed and the step alone, whatever the number of processes, so a resumed run
 continues the same curve and eight GPUs see what one CPU sees:
 
-    python -m helpers pretrain --objective causal --folder runs/causal
-    accelerate launch -m helpers pretrain --objective causal --folder runs/causal
+    python -m helpers pretrain --objective causal --folder checkpoints/causal
+    accelerate launch -m helpers pretrain --objective causal --folder checkpoints/causal
 
 Left out: mixed objectives, texts from files, anything but AdamW.
 """
@@ -20,10 +20,10 @@ import time
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from tqdm.auto import tqdm
 from transformers import (
     BertConfig,
@@ -45,33 +45,29 @@ OBJECTIVES = ("causal", "masked")
 def build_tokenizer():
     """The tokenizer of both pocket models: byte-level BPE in which every PocketWeb token is one id.
 
-    It puts `<|endoftext|>` in front of a text, as the start; any other text falls apart into bytes and round-trips.
+    It puts `<|endoftext|>` in front of a text, as the start. Any other text falls apart into bytes and round-trips.
+    The space before a `[MASK]` belongs to the blank.
 
     Example:
-        >>> tokenizer = build_tokenizer()
-        >>> tokenizer.tokenize("The cat sat.")
+        >>> build_tokenizer().tokenize("The cat sat.")
         ['The', 'Ġcat', 'Ġsat', '.']
     """
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    words = ["".join(piece for piece, _ in byte_level.pre_tokenize_str(t)) for t in pocketweb.language().vocabulary[:-1]]
-    tokens = dict.fromkeys([pocketweb.END, PAD, pocketweb.MASK, *sorted(pre_tokenizers.ByteLevel.alphabet()), *words])
-    ids = {token: index for index, token in enumerate(tokens)}
-    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=[], ignore_merges=True))
+    special, words = [pocketweb.END, PAD, pocketweb.MASK], pocketweb.language().vocabulary[:-1]
+    words = ["".join(piece for piece, _ in byte_level.pre_tokenize_str(word)) for word in words]
+    tokens = dict.fromkeys([*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), *words])
+    tokenizer = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(tokens)}, merges=[], ignore_merges=True))
+    tokenizer.normalizer = normalizers.Replace(Regex(r"(?<![\n ]) (?=\[MASK\])"), "")
     pieces = pre_tokenizers.Split(Regex(pocketweb.TOKEN_PATTERN), behavior="isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pieces, byte_level])
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{pocketweb.END} $A", pair=f"{pocketweb.END} $A $B", special_tokens=[(pocketweb.END, ids[pocketweb.END])]
+        single=f"{pocketweb.END} $A", pair=f"{pocketweb.END} $A $B", special_tokens=[(pocketweb.END, 0)]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token=pocketweb.END,
-        eos_token=pocketweb.END,
-        pad_token=PAD,
-        mask_token=AddedToken(pocketweb.MASK, lstrip=True, special=True),
-        model_max_length=CONTEXT,
-        clean_up_tokenization_spaces=False,
-        model_input_names=["input_ids", "attention_mask"],
+        tokenizer_object=tokenizer, bos_token=pocketweb.END, eos_token=pocketweb.END, pad_token=PAD,
+        mask_token=AddedToken(pocketweb.MASK, normalized=True, special=True), model_max_length=CONTEXT,
+        model_input_names=["input_ids", "attention_mask"], clean_up_tokenization_spaces=False,
     )
 
 
@@ -89,32 +85,22 @@ def build_model(objective, tokenizer, n_layer=4, d_model=128, n_head=4):
         >>> build_model("masked", build_tokenizer(), n_layer=1, d_model=8, n_head=2).config.hidden_size
         8
     """
-    check_objective(objective)
+    _check_objective(objective)
     if d_model % n_head:
         raise ValueError(f"d_model must be a multiple of n_head: {d_model} is not a multiple of {n_head}.")
-    shared = dict(
-        vocab_size=len(tokenizer),
-        initializer_range=d_model**-0.5,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
+    shared = {"vocab_size": len(tokenizer), "initializer_range": d_model**-0.5}
+    shared |= {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
     if objective == "causal":
-        return GPT2LMHeadModel(
-            GPT2Config(
-                n_positions=CONTEXT, n_embd=d_model, n_layer=n_layer, n_head=n_head,
-                activation_function="gelu_pytorch_tanh", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, **shared,
-            )  # fmt: skip
-        )
-    return BertForMaskedLM(
-        BertConfig(
-            max_position_embeddings=CONTEXT, hidden_size=d_model, num_hidden_layers=n_layer, num_attention_heads=n_head,
-            intermediate_size=4 * d_model, hidden_act="gelu_pytorch_tanh", type_vocab_size=1,
-            hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=tokenizer.pad_token_id, **shared,
-        )  # fmt: skip
-    )
+        shared |= {"n_positions": CONTEXT, "n_embd": d_model, "n_layer": n_layer, "n_head": n_head}
+        shared |= {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+        return GPT2LMHeadModel(GPT2Config(activation_function="gelu_pytorch_tanh", **shared))
+    shared |= {"max_position_embeddings": CONTEXT, "type_vocab_size": 1, "pad_token_id": tokenizer.pad_token_id}
+    shared |= {"hidden_size": d_model, "num_hidden_layers": n_layer, "num_attention_heads": n_head}
+    shared |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    return BertForMaskedLM(BertConfig(intermediate_size=4 * d_model, hidden_act="gelu_pytorch_tanh", **shared))
 
 
-def check_objective(objective):
+def _check_objective(objective):
     if objective not in OBJECTIVES:
         raise ValueError(f'The objective must be "causal" or "masked", not {objective!r}.')
 
@@ -124,13 +110,17 @@ class Batches:
 
     A micro-batch is a dict of `input_ids` and `labels` (-100 where nothing is predicted), both [rows, tokens], and
     `attention_mask`. Masked training cuts half of the documents short, because a blank may have to be filled before
-    the document is complete.
+    the document is complete. Raises ValueError for an unknown objective or genre.
+
+    Example:
+        >>> sorted(Batches("masked", build_tokenizer(), tokens_per_step=100)[0][0])
+        ['attention_mask', 'input_ids', 'labels']
     """
 
-    def __init__(self, objective, tokenizer, tokens_per_step, mask_rate=None, genres=None, seed=0):
+    def __init__(self, objective, tokenizer, tokens_per_step, mask_rate=0.4, genres=None, seed=0):
+        _check_objective(objective)
         self.objective, self.tokens_per_step, self.mask_rate, self.seed = objective, tokens_per_step, mask_rate, seed
-        self.tokenizer = tokenizer
-        self.language = pocketweb.language(genres)
+        self.tokenizer, self.language = tokenizer, pocketweb.language(genres)
         vocabulary = self.language.vocabulary
         self.id_of = {token: tokenizer(token, add_special_tokens=False).input_ids[0] for token in vocabulary}
 
@@ -191,29 +181,23 @@ class SummedLoss(torch.nn.Module):
             hidden, labels = hidden[:, :-1], labels[:, 1:]
         predicted = labels != -100
         head = self.model.lm_head if causal else self.model.cls
-        return torch.nn.functional.cross_entropy(head(hidden[predicted]).float(), labels[predicted], reduction="sum")
+        logits = head(hidden[predicted]).float()  # [predicted tokens, vocabulary]
+        return torch.nn.functional.cross_entropy(logits, labels[predicted], reduction="sum")
 
 
 def learning_rate_at(step, steps, peak, warmup_steps, decay_steps):
-    """Linear warm-up, a plateau, and a linear decay to zero at the end."""
+    """Linear warm-up, a plateau, and a linear decay to zero at the end.
+
+    Example:
+        >>> [learning_rate_at(step, 8, 1.0, warmup_steps=2, decay_steps=4) for step in range(8)]
+        [0.5, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]
+    """
     return peak * min(1.0, (step + 1) / max(1, warmup_steps), (steps - step) / max(1, decay_steps))
 
 
 def pretrain(
-    objective="causal",
-    steps=1000,
-    n_layer=4,
-    d_model=128,
-    n_head=4,
-    learning_rate=2e-3,
-    tokens_per_step=3072,
-    mask_rate=0.4,
-    warmup_steps=100,
-    decay_steps=250,
-    genres=None,
-    seed=0,
-    folder=None,
-    checkpoint_every=500,
+    objective="causal", steps=1000, n_layer=4, d_model=128, n_head=4, learning_rate=2e-3, tokens_per_step=3072,
+    mask_rate=0.4, warmup_steps=100, decay_steps=250, genres=None, seed=0, folder=None, checkpoint_every=500,
 ):
     """Pre-train a language model on fresh PocketWeb text.
 
@@ -239,69 +223,71 @@ def pretrain(
         >>> lm.name, history[-1]["step"]
         ('causal-16', 2)
     """
-    check_objective(objective)
+    _check_objective(objective)
     accelerator = Accelerator()
     torch.manual_seed(seed)
     tokenizer = build_tokenizer()
     model = build_model(objective, tokenizer, n_layer, d_model, n_head)
     shape = {"objective": objective, "n_layer": n_layer, "d_model": d_model, "n_head": n_head, "seed": seed}
     batches = Batches(objective, tokenizer, tokens_per_step, mask_rate, genres, seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     history = _resume(folder, shape, model, optimizer) if folder else []
     network, optimizer = accelerator.prepare(SummedLoss(model), optimizer)
-    done = history[-1]["step"] if history else 0
-    tokens, seconds = (history[-1]["tokens"], history[-1]["seconds"]) if history else (0, 0.0)
+    done, tokens, seconds = (history[-1][key] for key in ("step", "tokens", "seconds")) if history else (0, 0, 0.0)
     started = time.perf_counter() - seconds
-    bar = tqdm(range(done, steps), initial=done, total=steps, desc=f"{objective} model", disable=not accelerator.is_main_process)
     network.train()
+    bar = tqdm(total=steps, initial=done, desc=f"{objective} model", disable=not accelerator.is_main_process)
     try:
-        for step in bar:
+        for step in range(done, steps):
             rate = learning_rate_at(step, steps, learning_rate, warmup_steps, decay_steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             batch = batches[step]
             loss = _train_step(accelerator, network, optimizer, batch)
             tokens += sum(int(part["attention_mask"].sum()) for part in batch)
-            seconds = time.perf_counter() - started
-            history.append(dict(step=step + 1, tokens=tokens, loss=loss, learning_rate=rate, seconds=round(seconds, 2)))
+            seconds = round(time.perf_counter() - started, 2)
+            report = {"step": step + 1, "tokens": tokens, "loss": loss, "learning_rate": rate, "seconds": seconds}
+            history.append(report)
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            bar.update()
             if folder and (step + 1) % checkpoint_every == 0 and accelerator.is_main_process:
                 _save_checkpoint(folder, shape, model, optimizer, history)
     except KeyboardInterrupt:
-        bar.close()
-        print(f"Interrupted after {len(history)} of {steps} steps; what was learned so far is kept.")
+        accelerator.print(f"\nInterrupted after {len(history)} of {steps} steps; what was learned so far is kept.")
+    bar.close()
     if folder and accelerator.is_main_process:
         _save_checkpoint(folder, shape, model, optimizer, history)
-    return LanguageModel(model.eval(), tokenizer, f"{objective}-{d_model}"), history
+    return LanguageModel(model, tokenizer, f"{objective}-{d_model}"), history
 
 
 def _train_step(accelerator, network, optimizer, batch):
     """One optimiser step on this process's share of the batch; returns the loss of the whole batch."""
     rank, n_processes = accelerator.process_index, accelerator.num_processes
-    n_predicted = sum(int((part["labels"][:, 1:] != -100).sum()) for part in batch)  # the start is never predicted
+    n_predicted = sum(int((part["labels"][:, 1:] != -100).sum()) for part in batch)  # the start never is
     total = 0.0
     for part in batch:
-        if len(part["input_ids"]) < n_processes:
-            raise ValueError(f"tokens_per_step is too small to be shared by {n_processes} processes; make it larger.")
-        mine = {name: part[name][rank::n_processes].to(accelerator.device) for name in part}
-        loss = network(**mine)
-        accelerator.backward(loss * (n_processes / n_predicted))  # processes are averaged, so this gives the mean
+        mine = {name: tensor[rank::n_processes] for name, tensor in part.items()}
+        if not len(mine["labels"]):  # fewer rows than processes: join in with a row that counts for nothing
+            mine = {name: tensor[:1] for name, tensor in part.items()}
+            mine["labels"] = torch.full_like(mine["labels"], -100)
+        loss = network(**{name: tensor.to(accelerator.device) for name, tensor in mine.items()})
+        accelerator.backward(loss * (n_processes / max(1, n_predicted)))  # averaged over processes: the mean
         total += accelerator.reduce(loss.detach(), "sum").item()
     optimizer.step()
     optimizer.zero_grad()
-    return total / n_predicted
+    return total / max(1, n_predicted)
 
 
 def _save_checkpoint(folder, shape, model, optimizer, history):
-    """One file with weights, optimiser state and the history; a half-written file never replaces a whole one."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.named_parameters()}
+    """One file with weights, optimiser state and history; a half-written file never replaces a whole one."""
+    tensors = {}
     for name, parameter in model.named_parameters():
-        state = optimizer.state.get(parameter, {})
-        tensors |= {f"{key}.{name}": torch.as_tensor(value) for key, value in state.items()}
+        tensors[f"model.{name}"] = parameter.detach().contiguous()
+        tensors |= {f"{key}.{name}": value for key, value in optimizer.state.get(parameter, {}).items()}
     Path(folder).mkdir(parents=True, exist_ok=True)
     target = Path(folder) / "checkpoint.safetensors"
     metadata = {"shape": json.dumps(shape), "history": json.dumps(history)}
-    save_file({k: t.detach().contiguous() for k, t in tensors.items()}, target.with_suffix(".part"), metadata)
+    save_file(tensors, target.with_suffix(".part"), metadata)
     os.replace(target.with_suffix(".part"), target)
 
 
@@ -313,7 +299,8 @@ def _resume(folder, shape, model, optimizer):
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
     if json.loads(metadata["shape"]) != shape:
-        raise ValueError(f"{path} belongs to another run: {metadata['shape']}, not {json.dumps(shape)}. Use a new folder.")
+        other = f"{metadata['shape']}, not {json.dumps(shape)}"
+        raise ValueError(f"{path} belongs to another run: {other}. Use a new folder.")
     tensors = load_file(path)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -339,30 +326,33 @@ def save(lm, folder):
 
 
 def add_arguments(parser):
-    """The options of `python -m helpers pretrain`."""
-    parser.add_argument("--objective", choices=OBJECTIVES, default="causal")
-    parser.add_argument("--steps", type=int, default=1000, help="optimiser steps (default: %(default)s)")
-    parser.add_argument("--n-layer", type=int, default=4, help="layers (default: %(default)s)")
-    parser.add_argument("--d-model", type=int, default=128, help="width (default: %(default)s)")
-    parser.add_argument("--n-head", type=int, default=4, help="attention heads (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=2e-3, help="peak learning rate (default: %(default)s)")
-    parser.add_argument("--tokens-per-step", type=int, default=3072, help="tokens per step (default: %(default)s)")
-    parser.add_argument("--mask-rate", type=float, default=0.4, help="share of tokens hidden (default: %(default)s)")
-    parser.add_argument("--warmup-steps", type=int, default=100, help="(default: %(default)s)")
-    parser.add_argument("--decay-steps", type=int, default=250, help="(default: %(default)s)")
+    """The options of `python -m helpers pretrain`; all but --output are those of `pretrain`."""
+    parser.add_argument("--objective", choices=OBJECTIVES, default="causal", help="(default: %(default)s)")
+    meaning = {
+        "steps": "optimiser steps", "n_layer": "layers", "d_model": "width", "n_head": "attention heads",
+        "learning_rate": "peak learning rate", "tokens_per_step": "tokens that an optimiser step reads",
+        "mask_rate": "share of the tokens that a masked model has to fill in", "warmup_steps": "steps of warm-up",
+        "decay_steps": "steps of decay at the end", "seed": "decides the initial weights, the texts and the masks",
+        "checkpoint_every": "steps between checkpoints",
+    }
+    for name, help in meaning.items():
+        default, option = inspect.signature(pretrain).parameters[name].default, f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=type(default), default=default, help=f"{help} (default: %(default)s)")
     parser.add_argument("--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="checkpoints go here; a run that finds one continues it")
-    parser.add_argument("--checkpoint-every", type=int, default=500, help="steps (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="write the finished model here, in half precision")
 
 
 def run(arguments):
-    """Run `python -m helpers pretrain` with parsed arguments."""
+    """Run `python -m helpers pretrain` with parsed arguments, in one process or as one of several."""
     options = vars(arguments).copy()
     output = options.pop("output")
-    names = inspect.signature(pretrain).parameters
-    lm, history = pretrain(**{name: value for name, value in options.items() if name in names})
-    print(f"{lm.name}: {history[-1]['step']} steps, {history[-1]['tokens']:,} tokens, loss {history[-1]['loss']:.3f}")
-    if output:
+    lm, history = pretrain(**options)
+    state = PartialState()
+    if state.is_main_process and history:
+        last = history[-1]
+        print(f"{lm.name}: {last['step']:,} steps, {last['tokens']:,} tokens, loss {last['loss']:.3f} nats per token")
+        print(f"number of processes: {state.num_processes}")
+    if state.is_main_process and output:
         save(lm, output)
+    state.destroy_process_group()
