@@ -1,6 +1,7 @@
 """`python -m tests.model_card pocket-gpt2` measures a bundled model and writes its card, README.md beside the weights.
 
-How it was trained is read from training.json, which lies there too: command, seed, steps, tokens, hours, machine, remarks.
+How it was trained is read from training.json, which lies there too: command, seed, steps, tokens, hours, machine and
+remarks.
 """
 
 import json

@@ -245,7 +245,7 @@ def test_blank_equals_brute_force_over_the_vocabulary():
 
 
 def test_blanks_of_a_document_agree_with_blank():
-    for document in documents()[:40]:
+    for document in documents()[:12]:
         places = range(0, len(document.tokens), 3)
         for place, log_p in zip(places, WEB.log_probs("masked", document, places), strict=True):
             tokens = [*document.tokens, END]
@@ -443,7 +443,7 @@ def test_the_shipped_floor(objective):
     assert set(floors[objective]) == {"all", *WEB.genres}
     shipped = pocketweb.entropy_floor(objective)
     assert shipped.standard_error < 0.003
-    fresh = pocketweb.entropy_floor(objective, n_documents=400, seed=12)
+    fresh = pocketweb.entropy_floor(objective, n_documents=100 if objective == "causal" else 30, seed=12)
     assert abs(fresh.nats - shipped.nats) < 4 * (fresh.standard_error + shipped.standard_error)
 
 

@@ -51,8 +51,8 @@ def lines_of_code(path):
     tree = ast.parse(text)
     code = set()
     for node in ast.walk(tree):
-        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        if isinstance(node, ast.stmt) and not is_text:
+        constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.stmt) and not (constant and isinstance(node.value.value, str)):
             inner = [child.lineno for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
             code.update(range(node.lineno, min([*inner, node.end_lineno + 1])))
     blank = {i for i, line in enumerate(text.splitlines(), 1) if not line.strip() or line.strip().startswith("#")}

@@ -202,15 +202,16 @@ class Language:
             table = _zipf_table(len(names), len(self.rules[second]), *law)
             self._zipf |= {first: table.sum(axis=1), second: dict(zip(names, table, strict=True))}
         self._options_for = functools.lru_cache(2**15)(self._find_options)
+        self._expand_fully = functools.lru_cache(32)(self._expand)  # the start of a document has 25,000 successors
         self._derivations = {}
-        first = zip(self._start[0], self._start[-1], strict=True)
+        first = zip(self._start[0], self._start[2], strict=True)
         self._first_belief = {self._derivation(_push((*items, END), None), (), ()): p for p, (items, _, _) in first}
 
     @functools.cached_property
     def vocabulary(self):
         """Every token that can be written (and perhaps a few that cannot), sorted, the end token last."""
         seen, remembered = set(), defaultdict(set)
-        todo = [item for items, _, _ in self._start[-1] for item in items]
+        todo = [item for items, _, _ in self._start[2] for item in items]
         while todo:
             item = todo.pop()
             if isinstance(item, Expand) and item not in seen:
@@ -277,7 +278,7 @@ class Language:
     def draw(self, rng):
         """Draw one document with a `random.Random`."""
         out, env, opened = [], {}, []
-        _, cumulative, outcomes = self._start
+        _, cumulative, outcomes, _ = self._start
         items, _, _ = outcomes[bisect.bisect(cumulative, rng.random())]
         genre, stack = items[0].rule, list(items)
         while stack:
@@ -286,7 +287,7 @@ class Language:
             if kind is str:
                 out.append(item)
             elif kind is Expand:
-                _, cumulative, outcomes = self._options(item, env)
+                _, cumulative, outcomes, _ = self._options(item, env)
                 place = bisect.bisect(cumulative, rng.random()) if len(outcomes) > 1 else 0
                 items, variable, value = outcomes[place]
                 if variable:
@@ -321,11 +322,12 @@ class Language:
             if kind is str:
                 found[item].append((weight, (rest, env, tuple(text + item for text in opened))))
             elif kind is Expand:
-                probabilities, _, outcomes = self._options(item, dict(env))
-                for p, (items, variable, value) in zip(probabilities, outcomes, strict=True):
-                    if not items or _may_write(items, wanted):
-                        bound = _bind(env, variable, value) if variable else env
-                        todo.append((weight * p, _push(items, rest), bound, opened))
+                probabilities, _, outcomes, places = self._options(item, dict(env))
+                able = range(len(outcomes)) if wanted is None else (*places.get(wanted, ()), *places.get(None, ()))
+                for place in able:
+                    items, variable, value = outcomes[place]
+                    bound = _bind(env, variable, value) if variable else env
+                    todo.append((weight * probabilities[place], _push(items, rest), bound, opened))
             elif kind is Write:
                 todo.append((weight, _push(self._written(item, dict(env)), rest), env, opened))
             elif item.opens:
@@ -371,7 +373,7 @@ class Language:
         """{token: probability} of the token after a belief, together with tokens[start:] behind it."""
         out, right = defaultdict(float), tokens[start] if start < len(tokens) else None
         for derivation, weight in belief.items():
-            for token, steps in self._expand(derivation.state).items():
+            for token, steps in self._expand_fully(derivation.state).items():
                 for p, state in steps:
                     if right is None:
                         out[token] += weight * p
@@ -409,12 +411,17 @@ class Language:
 
 
 def _options(weights, outcomes):
-    """(probabilities, their running sums, outcomes): what can be written, (items, variable, value) each."""
-    total = float(sum(weights))
+    """(probabilities, their running sums, outcomes, places): all that a slot can become, each (items, variable, value).
+
+    places: {token: indices of the outcomes that begin with it}, under None those that begin with a slot or are empty.
+    """
+    total, places = float(sum(weights)), defaultdict(list)
     probabilities = [float(w) / total for w in weights]
     cumulative = list(itertools.accumulate(probabilities))
     cumulative[-1] = 1.0
-    return probabilities, cumulative, outcomes
+    for place, (items, _, _) in enumerate(outcomes):
+        places[items[0] if items and isinstance(items[0], str) else None].append(place)
+    return probabilities, cumulative, outcomes, places
 
 
 def _zipf_table(n_first, n_second, exponent, shift):

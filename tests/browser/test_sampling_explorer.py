@@ -114,6 +114,14 @@ def test_step_and_write_add_text(explorer):
 
 
 def test_pictures_for_the_record(opened, explorer, screenshots):
+    """The light picture at 1280 pixels is the README's: copy it to .github/pictures/sampling_explorer.png."""
     page, notebook = opened
+    for label, value in (("temperature", "0.8"), ("top-k", "5")):
+        number_box(explorer, label).fill(value)
+        number_box(explorer, label).press("Enter")
+    button(explorer, "Start over").click()
+    expect(explorer.locator("[role=status]")).to_contain_text("temperature 0.80, top-k 5: 5 of")
+    button(explorer, "Four seeds").click()
+    expect(explorer.locator("mark").nth(4)).to_have_text(re.compile(r"\S"))
     screenshots(page, explorer, "sampling-explorer")
     expect(notebook.locator(FAULTS)).to_have_count(0)
