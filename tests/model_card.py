@@ -4,11 +4,11 @@ How it was trained is read from training.json, which lies there too: command, se
 remarks.
 """
 
+import argparse
 import json
 import math
 import random
 import re
-import sys
 
 import torch
 
@@ -127,4 +127,6 @@ def main(name):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m tests.model_card", description=__doc__.split("\n")[0])
+    parser.add_argument("name", choices=("pocket-gpt2", "pocket-bert"))
+    main(parser.parse_args().name)
