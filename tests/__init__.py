@@ -1,6 +1,7 @@
-"""The tests of Language Models, Measured, and the two commands that keep its notebooks in order.
+"""The tests of Language Models, Measured, and the commands of its maintainers.
 
 `pytest` runs everything: unit tests, doctests, every notebook, and a real browser where there is one.
 `python -m tests.store_outputs notebooks/05_*.ipynb` runs a notebook and stores its outputs.
 `python -m tests.address OWNER/REPO` writes the repository's address everywhere it stands.
+`python -m tests.model_card pocket-gpt2` measures a bundled model and writes its card.
 """
