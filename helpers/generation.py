@@ -54,7 +54,7 @@ def generate_text(
     count = check_whole_number(num_return_sequences, "num_return_sequences")
     if count > 1 and not do_sample:
         raise ValueError("With do_sample=False all texts are the same: leave num_return_sequences at 1.")
-    ends = _end_tokens(lm)
+    ends = end_tokens(lm)
     sampling = {"temperature": run.temperature, "top_k": run.top_k or 0, "top_p": 1.0} if do_sample else {}
     config = GenerationConfig(
         max_new_tokens=run.max_new_tokens, num_return_sequences=count, do_sample=do_sample, **sampling,
@@ -62,7 +62,7 @@ def generate_text(
     )
     with _random_numbers_from(run.seed, lm.model.device):
         rows = lm.model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
-    texts = [prompt + _decode_after(lm, ids, row[ids.shape[1] :].tolist()) for row in rows]
+    texts = [prompt + decode_after(lm, ids, row[ids.shape[1] :].tolist()) for row in rows]
     return texts[0] if count == 1 else texts
 
 
@@ -152,10 +152,10 @@ def _stream(lm, ids, run):
             step = torch.multinomial(chances, 1, generator=generator)[None]  # [1, 1]
         else:
             step = logits.argmax()[None, None]  # [1, 1]
-        if step.item() in _end_tokens(lm):
+        if step.item() in end_tokens(lm):
             break
         written.append(step.item())
-        text = _decode_after(lm, ids, written)
+        text = decode_after(lm, ids, written)
         whole = text.rstrip("\ufffd")  # what a character in the making looks like
         if whole[told:]:
             yield whole[told:]
@@ -164,15 +164,15 @@ def _stream(lm, ids, run):
         yield text[told:]
 
 
-def _end_tokens(lm):
+def end_tokens(lm):
     """The ids that end a text."""
     ends = lm.model.generation_config.eos_token_id
     return ends if isinstance(ends, list) else [] if ends is None else [ends]
 
 
-def _decode_after(lm, ids, new):
+def decode_after(lm, ids, new):
     """The text of a list of new tokens, up to the one that ends it, as read after token ids [1, n_tokens]."""
-    ends = _end_tokens(lm)
+    ends = end_tokens(lm)
     new = new[: next((n for n, token in enumerate(new) if token in ends), None)]
     last = ids[0, -8:].tolist()  # decoded along, as some tokenizers drop a space at the start
     options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}

@@ -14,8 +14,7 @@ import torch
 from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper
 
 import helpers.charts
-import helpers.explorers as explorers
-from helpers.explorers import Bar, SamplingExplorer, bars_html, labelled, sampling_picture
+from helpers.explorers import Bar, SamplingExplorer, bars, bars_html, labelled, sampling, sampling_picture
 from helpers.generation import generate_text, next_token_logits
 from helpers.lab import pocketweb
 from helpers.models import LanguageModel, ModelNotAvailable, load_causal_lm
@@ -159,7 +158,7 @@ def test_cut_tokens_differ_by_more_than_colour():
     cut, kept = rows(bars_html([Bar("x", 0.25, kept=False), Bar("y", 0.75)]))
     assert cut["cells"][2] == "cut 25.0"
     assert kept["cells"][2] == "75.0"
-    assert re.search(r"\.cut i \{[^}]*repeating-linear-gradient", explorers.STYLE)
+    assert re.search(r"\.cut i \{[^}]*repeating-linear-gradient", bars.STYLE)
 
 
 def test_tiny_probabilities_are_not_called_zero():
@@ -222,12 +221,12 @@ def test_sliders_cannot_reach_a_value_that_fails(explorer):
 
 def test_a_slider_move_is_quick_with_the_vocabulary_of_gpt2(lm):
     logits = 3 * torch.randn(50_257, generator=torch.Generator().manual_seed(0))
-    place = explorers.Place(None, None, logits, None)
+    place = sampling.Place(None, None, logits, None)
     stand_in = types.SimpleNamespace(vocabulary=["x"] * 50_257, name="gpt2")
     seconds = []
     for i in range(60):
         start = time.thread_time()
-        bars, _, caption = explorers._look(stand_in, place, 0.1 + 0.03 * i, 50)
+        bars, _, caption = sampling._look(stand_in, place, 0.1 + 0.03 * i, 50)
         bars_html(bars, caption)
         seconds.append(time.thread_time() - start)
     assert sorted(seconds)[57] < 0.010
@@ -362,7 +361,7 @@ def test_a_model_that_cannot_be_had_leaves_the_old_one(lm, explorer, monkeypatch
     def refuse(name):
         raise ModelNotAvailable(f"{name!r} is not available: <no network>.", "Use 'pocket-gpt2'.")
 
-    monkeypatch.setattr(explorers, "load_causal_lm", refuse)
+    monkeypatch.setattr(sampling, "load_causal_lm", refuse)
     before = rows(explorer.bars)
     explorer.model.value = "gpt2"
     assert "'gpt2' is not available: <no network>. Use 'pocket-gpt2'." in said(explorer)
@@ -374,7 +373,7 @@ def test_a_model_that_cannot_be_had_leaves_the_old_one(lm, explorer, monkeypatch
 
 def test_another_model_takes_over(lm, explorer, monkeypatch):
     other = LanguageModel(lm.model, lm.tokenizer, "distilgpt2")
-    monkeypatch.setattr(explorers, "load_causal_lm", lambda name: other)
+    monkeypatch.setattr(sampling, "load_causal_lm", lambda name: other)
     explorer.top_k.value = explorer.top_k.max
     explorer.write()
     explorer.model.value = "distilgpt2"

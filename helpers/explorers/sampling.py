@@ -1,18 +1,15 @@
-"""Sliders on a language model: see the choice it has at every step, change it, and let it write.
+"""Sliders on a causal language model: see the choice it has at every step, change it, and let it write.
 
-Core ipywidgets only, the same on versions 7.7.1 and 8. A model runs when a text changes, never when a slider moves:
-its logits are kept, pure functions turn them into HTML, and a callback puts that HTML into the page. All that comes
-from a text is escaped, and shown by a sign where it could not be seen. Left out: matplotlib, threads, JavaScript.
+The model runs when a text changes, never when a slider moves: its logits are kept, pure functions turn them into
+HTML, and a callback puts that HTML into the page.
 """
 
 import asyncio
 import html
 import math
 import sys
-import unicodedata
 import warnings
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import ipywidgets as widgets
@@ -20,81 +17,12 @@ import torch
 
 from helpers.charts import Picture, show_widget
 from helpers.checks import check_sampling
-from helpers.generation import _decode_after, _end_tokens, distribution, encode, generate_text
+from helpers.explorers.bars import FOR_THE_READER, Bar, bars_html, labelled, row, sized, status_html, texts_html
+from helpers.generation import decode_after, distribution, encode, end_tokens, generate_text
 from helpers.lab import pocketweb
-from helpers.models import KNOWN_MODELS, ModelNotAvailable, load_causal_lm
+from helpers.models import KNOWN_MODELS, load_causal_lm
 
 SHOWN = 12  # bars; two more rows sum up the rest of the vocabulary
-FOR_THE_READER = (ValueError, TypeError, ModelNotAvailable)  # errors whose sentences belong on the page
-STYLE = (Path(__file__).parent / "data" / "explorers.css").read_text(encoding="utf-8")
-
-
-class Bar(NamedTuple):
-    """A row of `bars_html`: a token (or words about several), its probability, and the exact one if it is known."""
-
-    label: str
-    probability: float
-    kept: bool = True
-    truth: float | None = None
-    is_token: bool = True
-
-
-def bars_html(bars, caption=""):
-    """A list of `Bar` as a table in HTML, with bars on one axis from 0 to 100 %.
-
-    A token that is cut has a hatched bar and the word "cut" before the probability that it would have without it.
-    Where a truth is known there is a second, thin bar and a second column of numbers.
-
-    Example:
-        >>> "43.1" in bars_html([Bar(" cat", 0.4312)])
-        True
-    """
-    with_truth = any(bar.truth is not None for bar in bars)
-    rows = []
-    for bar in bars:
-        label = html.escape(bar.label)
-        if bar.is_token:
-            label = f'<code title="{label}">{_visible(bar.label, keep="") or "(none)"}</code>'
-        drawn = f'<i style="width:{100 * bar.probability:.2f}%"></i>'
-        drawn += f'<b style="width:{100 * (bar.truth or 0):.2f}%"></b>' if with_truth else ""
-        numbers = f'<td>{"" if bar.kept else "cut "}{_percent(bar.probability)}</td>'
-        numbers += f"<td>{_percent(bar.truth)}</td>" if with_truth else ""
-        rows.append(
-            f'<tr class="{"kept" if bar.kept else "cut"}"><th scope="row">{label}</th>'
-            f'<td class="wide"><div aria-hidden="true">{drawn}</div></td>{numbers}</tr>'
-        )
-    axis = '<span aria-hidden="true"><span>0</span><span>50</span><span>100</span></span>'
-    head = f'<th>token</th><td class="wide">{axis}</td><th><i></i>model %</th>'
-    head += "<th><b></b>truth %</th>" if with_truth else ""
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f'<style>{STYLE}</style><div class="lmm-bars">{table}<small>{html.escape(caption)}</small></div>'
-
-
-def _percent(p):
-    return "" if p is None else "0" if p == 0 else "&lt;0.1" if p < 0.0005 else f"{100 * p:.1f}"
-
-
-def _visible(text, keep=" \n\t"):
-    """Text as HTML: markup escaped, and a sign for each character that would not be seen, except those to keep."""
-    def show(c):
-        hidden = unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-        sign = {" ": "·", "\n": "⏎", "\t": "⇥"}.get(c) or (f"⟨U+{ord(c):04X}⟩" if hidden else html.escape(c))
-        return c if c in keep else sign
-
-    return "".join(map(show, text))
-
-
-def _status(sentence, problem=""):
-    """A line that screen readers announce when it changes; what went wrong stands in front."""
-    problem = f'<span class="lmm-problem">{_visible(problem)}</span>' if problem else ""
-    return f'<p role="status" aria-live="polite" class="lmm-status">{problem}{html.escape(sentence)}</p>'
-
-
-def _texts(prompt, continuations):
-    """Texts side by side, {title: what the model wrote}: the prompt pale, the new part marked."""
-    typed = f"<span>{_visible(prompt)}</span>"
-    cards = (f"<div><strong>{k}</strong>{typed}<mark>{_visible(new)}</mark></div>" for k, new in continuations.items())
-    return f'<div class="lmm-texts">{"".join(cards)}</div>'
 
 
 class Place(NamedTuple):
@@ -165,36 +93,7 @@ def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
         label = repr(bar.label) if bar.is_token else bar.label
         truth = "" if bar.truth is None else f"  truth {bar.truth:.1%}"
         lines.append(f"  {label:16} {'' if bar.kept else 'cut '}{bar.probability:.1%}{truth}")
-    return Picture(_status(sentence) + bars_html(bars, caption), "\n".join(lines))
-
-
-def labelled(box, slider, to_box):
-    """A slider behind the labelled number box that leads it: only the box has a name that screen readers can say.
-
-    `to_box` gives the number in the box for a position of the slider.
-
-    Example:
-        >>> labelled(widgets.IntText(5, description="k"), widgets.IntSlider(), int).children[1].value
-        5
-    """
-    def follow(_=None):
-        if to_box(slider.value) != box.value and not math.isnan(box.value):
-            slider.value = box.value
-
-    slider.observe(lambda change: setattr(box, "value", to_box(change["new"])), names="value")
-    box.observe(follow, names="value")
-    follow()
-    slider.readout, slider.layout = False, {"flex": "1 1 150px", "width": "auto", "min_width": "120px"}
-    return widgets.HBox([_sized(box), slider], layout={"flex": "1 1 330px", "min_width": "0"})
-
-
-def _sized(control, width="170px"):
-    control.layout.width, control.style.description_width = width, "84px"
-    return control
-
-
-def _row(*controls):
-    return widgets.HBox(controls, layout={"flex_flow": "row wrap"})
+    return Picture(status_html(sentence) + bars_html(bars, caption), "\n".join(lines))
 
 
 class SamplingExplorer(widgets.VBox):
@@ -224,10 +123,10 @@ class SamplingExplorer(widgets.VBox):
         self._writing = None
         low, high, vocab = min(0.1, temperature), max(2.0, temperature), len(lm.vocabulary)
         names = dict.fromkeys([lm.name, "pocket-gpt2", "gpt2", "distilgpt2", "gpt2-medium"])
-        self.prompt = _sized(widgets.Textarea(prompt, description="prompt", rows=2), "auto")
-        self.model = _sized(widgets.Dropdown(options=list(names), description="model"), "250px")
-        self.seed = _sized(widgets.BoundedIntText(seed, min=0, max=2**31 - 4, description="seed"))
-        self.tokens = _sized(widgets.BoundedIntText(max_new_tokens, min=1, max=lm.context, description="tokens"))
+        self.prompt = sized(widgets.Textarea(prompt, description="prompt", rows=2), "auto")
+        self.model = sized(widgets.Dropdown(options=list(names), description="model"), "250px")
+        self.seed = sized(widgets.BoundedIntText(seed, min=0, max=2**31 - 4, description="seed"))
+        self.tokens = sized(widgets.BoundedIntText(max_new_tokens, min=1, max=lm.context, description="tokens"))
         self.temperature = widgets.BoundedFloatText(temperature, min=low, max=high, step=0.05)
         self.temperature.description = "temperature"
         self.top_k = widgets.BoundedIntText(top_k or vocab, min=1, max=vocab, description="top-k")
@@ -240,16 +139,16 @@ class SamplingExplorer(widgets.VBox):
             self._button("Four seeds", "columns", self.several), self._button("Start over", "undo", self._restart),
         )
         self.show_code = widgets.ToggleButton(description="Show as code", icon="code", layout={"width": "auto"})
-        self._code = _sized(widgets.Textarea(description="code", rows=20), "auto")
+        self._code = sized(widgets.Textarea(description="code", rows=20), "auto")
         for control in (self.prompt, self.seed):
             control.observe(self._restart, names="value")
         for control in (self.temperature, self.top_k, self.tokens, self.show_code):
             control.observe(self._draw, names="value")
         self.model.observe(self._change_model, names="value")
         super().__init__([
-            self.prompt, _row(self.model, self.seed, self.tokens),
-            _row(warmth, labelled(self.top_k, self._cut, round)), self.status, self.bars,
-            _row(*buttons, self.show_code), self.written, self.seeds, self._code,
+            self.prompt, row(self.model, self.seed, self.tokens),
+            row(warmth, labelled(self.top_k, self._cut, round)), self.status, self.bars,
+            row(*buttons, self.show_code), self.written, self.seeds, self._code,
         ], layout={"max_width": "780px"})
         self._restart()
 
@@ -274,7 +173,7 @@ class SamplingExplorer(widgets.VBox):
                 raise ValueError(f"{why} Start over, or change the seed or the prompt.")
             probabilities, _, _ = distribution(place.logits, *self._settings())
             token = torch.multinomial(probabilities, 1, generator=self._random)[None]  # [1, 1]
-            self._ended = token.item() in _end_tokens(self.lm)
+            self._ended = token.item() in end_tokens(self.lm)
             if not self._ended:
                 ids = torch.cat([place.ids, token.to(place.ids.device)], dim=1)  # [1, n_tokens + 1]
                 self._place = place._replace(cache=None)  # a pass that is interrupted leaves it half-written
@@ -297,7 +196,7 @@ class SamplingExplorer(widgets.VBox):
             n = max(1, min(self.tokens.value, self.lm.context - encode(self.lm, prompt).shape[1]))
             for seed in range(self.seed.value, self.seed.value + 4):
                 texts[f"seed {seed}"] = generate_text(self.lm, prompt, n, *settings, seed=seed)[len(prompt) :]
-            self.seeds.value = _texts(prompt, texts)
+            self.seeds.value = texts_html(prompt, texts)
 
     def code(self):
         """The plain transformers script that writes what *Write* writes from the prompt on."""
@@ -325,7 +224,7 @@ class SamplingExplorer(widgets.VBox):
 
     def _arrive(self):
         """Show a new place: the text so far, then its bars."""
-        self.written.value = _texts(self.prompt.value, {"": self._new_text(self._place.ids)})
+        self.written.value = texts_html(self.prompt.value, {"": self._new_text(self._place.ids)})
         unknown = self.lm.unknown_words(self.prompt.value)
         self._remark = f"{self.lm.name} has never seen: {', '.join(unknown[:8])}. " if unknown else ""
         self._remark += "The model ended its text here." if self._ended else ""
@@ -337,11 +236,11 @@ class SamplingExplorer(widgets.VBox):
         if self._place is not None:  # else the status says why the prompt cannot be read
             with self._errors_on_page():
                 bars, sentence, caption = _look(self.lm, self._place, *self._settings())
-                self.bars.value, self.status.value = bars_html(bars, caption), _status(sentence, self._remark)
+                self.bars.value, self.status.value = bars_html(bars, caption), status_html(sentence, self._remark)
                 self._code.value = self.code()
 
     def _new_text(self, ids):
-        return _decode_after(self.lm, self._start, ids[0, self._start.shape[1] :].tolist())
+        return decode_after(self.lm, self._start, ids[0, self._start.shape[1] :].tolist())
 
     def _change_model(self, change):
         name, everything = change["new"], self.top_k.value == self.top_k.max
@@ -349,7 +248,7 @@ class SamplingExplorer(widgets.VBox):
             return
         self._stop()
         size = f" ({KNOWN_MODELS[name].download_mb} MB)" if name in KNOWN_MODELS else ""
-        self.status.value = _status(f"Loading {name}{size} ...")
+        self.status.value = status_html(f"Loading {name}{size} ...")
         try:
             with self._errors_on_page():
                 self.lm = self._first if name == self._first.name else load_causal_lm(name)
@@ -365,7 +264,7 @@ class SamplingExplorer(widgets.VBox):
         try:
             yield
         except FOR_THE_READER as error:
-            self.status.value = _status("", str(error))
+            self.status.value = status_html("", str(error))
 
     def _write_or_stop(self, _=None):
         if self._writing is not None:
