@@ -8,7 +8,7 @@ continues the same curve and eight GPUs see what one CPU sees:
     python -m helpers pretrain --objective causal --folder checkpoints/causal
     accelerate launch -m helpers pretrain --objective causal --folder checkpoints/causal
 
-Left out: mixed objectives, texts from files, anything but AdamW.
+Left out: mixed objectives, texts from files, a choice of optimisers.
 """
 
 import copy
@@ -94,9 +94,9 @@ def build_model(objective, tokenizer, n_layer=4, d_model=128, n_head=4):
         shared |= {"n_positions": CONTEXT, "n_embd": d_model, "n_layer": n_layer, "n_head": n_head}
         shared |= {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
         return GPT2LMHeadModel(GPT2Config(activation_function="gelu_pytorch_tanh", **shared))
-    shared |= {"max_position_embeddings": CONTEXT, "type_vocab_size": 1, "pad_token_id": tokenizer.pad_token_id}
+    shared |= {"initializer_range": 0.02, "max_position_embeddings": CONTEXT, "type_vocab_size": 1}
     shared |= {"hidden_size": d_model, "num_hidden_layers": n_layer, "num_attention_heads": n_head}
-    shared |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    shared |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "pad_token_id": tokenizer.pad_token_id}
     return BertForMaskedLM(BertConfig(intermediate_size=4 * d_model, hidden_act="gelu_pytorch_tanh", **shared))
 
 
@@ -185,6 +185,24 @@ class SummedLoss(torch.nn.Module):
         return torch.nn.functional.cross_entropy(logits, labels[predicted], reduction="sum")
 
 
+def build_optimizers(model):
+    """Muon for the matrices of the layers, AdamW for all else: embeddings, biases and normalisations.
+
+    Muon (Jordan et al., 2024) makes every direction of a matrix's update equally long; at AdamW's root mean square,
+    one learning rate serves both (Liu et al., 2025).
+
+    Example:
+        >>> muon, adamw = build_optimizers(build_model("causal", build_tokenizer(), n_layer=1, d_model=8, n_head=2))
+        >>> len(muon.param_groups[0]["params"])
+        4
+    """
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
+    matrices = [p for p in model.parameters() if p.ndim == 2 and id(p) not in embeddings]
+    others = [p for p in model.parameters() if p.ndim != 2 or id(p) in embeddings]
+    muon = torch.optim.Muon(matrices, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+    return muon, torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+
+
 def learning_rate_at(step, steps, peak, warmup_steps, decay_steps):
     """Linear warm-up, a plateau, and a linear decay to zero at the end.
 
@@ -230,9 +248,9 @@ def pretrain(
     model = build_model(objective, tokenizer, n_layer, d_model, n_head)
     shape = {"objective": objective, "n_layer": n_layer, "d_model": d_model, "n_head": n_head, "seed": seed}
     batches = Batches(objective, tokenizer, tokens_per_step, mask_rate, genres, seed)
-    optimizer = torch.optim.AdamW(model.parameters(), learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    history = _resume(folder, shape, model, optimizer) if folder else []
-    network, optimizer = accelerator.prepare(SummedLoss(model), optimizer)
+    optimizers = build_optimizers(model)
+    history = _resume(folder, shape, model, optimizers) if folder else []
+    network, *prepared = accelerator.prepare(SummedLoss(model), *optimizers)
     done, tokens, seconds = (history[-1][key] for key in ("step", "tokens", "seconds")) if history else (0, 0, 0.0)
     started = time.perf_counter() - seconds
     network.train()
@@ -240,10 +258,8 @@ def pretrain(
     try:
         for step in range(done, steps):
             rate = learning_rate_at(step, steps, learning_rate, warmup_steps, decay_steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
             batch = batches[step]
-            loss = _train_step(accelerator, network, optimizer, batch)
+            loss = _train_step(accelerator, network, prepared, rate, batch)
             tokens += sum(int(part["attention_mask"].sum()) for part in batch)
             seconds = round(time.perf_counter() - started, 2)
             report = {"step": step + 1, "tokens": tokens, "loss": loss, "learning_rate": rate, "seconds": seconds}
@@ -251,17 +267,17 @@ def pretrain(
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
             if folder and (step + 1) % checkpoint_every == 0 and accelerator.is_main_process:
-                _save_checkpoint(folder, shape, model, optimizer, history)
+                _save_checkpoint(folder, shape, model, optimizers, history)
     except KeyboardInterrupt:
         accelerator.print(f"\nInterrupted after {len(history)} of {steps} steps; what was learned so far is kept.")
     bar.close()
     if folder and accelerator.is_main_process:
-        _save_checkpoint(folder, shape, model, optimizer, history)
+        _save_checkpoint(folder, shape, model, optimizers, history)
     return LanguageModel(model, tokenizer, f"{objective}-{d_model}"), history
 
 
-def _train_step(accelerator, network, optimizer, batch):
-    """One optimiser step on this process's share of the batch; returns the loss of the whole batch."""
+def _train_step(accelerator, network, optimizers, learning_rate, batch):
+    """One step of the optimisers on this process's share of the batch; returns the loss of the whole batch."""
     rank, n_processes = accelerator.process_index, accelerator.num_processes
     n_predicted = sum(int((part["labels"][:, 1:] != -100).sum()) for part in batch)  # the start never is
     total = 0.0
@@ -273,17 +289,20 @@ def _train_step(accelerator, network, optimizer, batch):
         loss = network(**{name: tensor.to(accelerator.device) for name, tensor in mine.items()})
         accelerator.backward(loss * (n_processes / max(1, n_predicted)))  # averaged over processes: the mean
         total += accelerator.reduce(loss.detach(), "sum").item()
-    optimizer.step()
-    optimizer.zero_grad()
+    for optimizer in optimizers:
+        optimizer.param_groups[0]["lr"] = learning_rate
+        optimizer.step()
+        optimizer.zero_grad()
     return total / max(1, n_predicted)
 
 
-def _save_checkpoint(folder, shape, model, optimizer, history):
-    """One file with weights, optimiser state and history; a half-written file never replaces a whole one."""
+def _save_checkpoint(folder, shape, model, optimizers, history):
+    """One file with weights, optimiser states and history; a half-written file never replaces a whole one."""
+    states = {parameter: state for optimizer in optimizers for parameter, state in optimizer.state.items()}
     tensors = {}
     for name, parameter in model.named_parameters():
         tensors[f"model.{name}"] = parameter.detach().contiguous()
-        tensors |= {f"{key}.{name}": value for key, value in optimizer.state.get(parameter, {}).items()}
+        tensors |= {f"{key}.{name}": value for key, value in states.get(parameter, {}).items()}
     Path(folder).mkdir(parents=True, exist_ok=True)
     target = Path(folder) / "checkpoint.safetensors"
     metadata = {"shape": json.dumps(shape), "history": json.dumps(history)}
@@ -291,8 +310,8 @@ def _save_checkpoint(folder, shape, model, optimizer, history):
     os.replace(target.with_suffix(".part"), target)
 
 
-def _resume(folder, shape, model, optimizer):
-    """Load the checkpoint of a folder, if there is one, into model and optimiser; returns its history."""
+def _resume(folder, shape, model, optimizers):
+    """Load the checkpoint of a folder, if there is one, into model and optimisers; returns its history."""
     path = Path(folder) / "checkpoint.safetensors"
     if not path.exists():
         return []
@@ -305,8 +324,11 @@ def _resume(folder, shape, model, optimizer):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(tensors[f"model.{name}"])
-            keys = ("step", "exp_avg", "exp_avg_sq")
-            optimizer.state[parameter] = {key: tensors[f"{key}.{name}"] for key in keys if f"{key}.{name}" in tensors}
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    for optimizer in optimizers:
+        for parameter in optimizer.param_groups[0]["params"]:
+            keys = {key: f"{key}.{names[parameter]}" for key in ("step", "exp_avg", "exp_avg_sq", "momentum_buffer")}
+            optimizer.state[parameter] = {key: tensors[name] for key, name in keys.items() if name in tensors}
     return json.loads(metadata["history"])
 
 
