@@ -66,9 +66,9 @@ def echoes(n_words, n_items, seed=0):
 
     Example:
         >>> [item.answer for item in echoes(3, 1)]
-        [' thunder spider ladder']
+        [' trumpet spider lamp']
     """
-    words = sorted({word for text in pocketweb.sample(300, 0, ["echo"]) for word in re.findall(r"[a-z]+", text)})
+    words = sorted({word for text in pocketweb.sample(300, 0, ["echo"]) for word in re.findall(r"\b[a-z]+", text)})
     rng = random.Random(seed)
     phrases = (" ".join(rng.choices(words, k=n_words)) for _ in range(n_items))
     return [Item(f"Echo: {phrase}. {phrase}.", f" {phrase}", len(words) ** -n_words) for phrase in phrases]
