@@ -1,0 +1,230 @@
+"""One text, read in two ways: from the left by a causal model, from both sides of a blank by a masked one.
+
+The words behind the blank are revealed one by one. Both models read when the text changes, once for every number of
+revealed words; moving the slider only picks what they said then. The rows are the same in both tables at every place
+of the slider, so that all that changes is the bars. A word counts with and without the space before it, as the models
+of the hub do not agree where that space belongs. Left out: several blanks.
+"""
+
+import html
+import re
+from collections import Counter
+from typing import NamedTuple
+
+import ipywidgets as widgets
+import torch
+
+from helpers.charts import Picture, show_widget
+from helpers.checks import check_text, check_whole_number
+from helpers.explorers.bars import FOR_THE_READER, Bar, bars_html, labelled, row, sized, status_html, visible
+from helpers.fill_mask import BLANK
+from helpers.generation import next_token_logits
+from helpers.lab import pocketweb
+from helpers.models import KNOWN_MODELS
+
+SHOWN = 8  # bars at most; one more row sums up the rest of the vocabulary
+TEXT = "Review: We went to a [MASK]. The music was lovely. The soup was superb. Highly recommended."
+
+
+class Readings(NamedTuple):
+    """All that the slider needs of a text."""
+
+    left: str  # what stands before the blank
+    words: list  # what stands behind it: words, each with the white space before it
+    causal: list  # the bars of the causal model, which sees none of these words
+    masked: list  # [n_words + 1]: the bars of the masked model with 0, 1, ... words revealed
+
+
+def _read(causal, masked, text):
+    """Let both models read a text: the causal one once, the masked one at every place of the slider."""
+    check_text(masked, text, "masked")
+    left, *right = text.split(BLANK)
+    if len(right) != 1 or not left.strip() or not right[0].strip():
+        raise ValueError(f'The text must hold one {BLANK} with words on both sides, such as "{TEXT}"')
+    before, words = left.removesuffix(" "), re.findall(r"\s*\S+(?:\s+$)?", right[0])  # that space is the blank's
+    check_text(causal, before, "causal")
+    asked = [(causal, next_token_logits, pocketweb.next_token, before)]
+    for n in range(len(words) + 1):
+        asked.append((masked, _blank_logits, pocketweb.blank, left + BLANK + "".join(words[:n])))
+    said, true = [], []
+    for lm, logits, exact, x in asked:
+        said.append(_by_word(zip(lm.vocabulary, logits(lm, x).softmax(-1).tolist(), strict=True)))
+        true.append(_by_word(exact(x).items() if lm._knows_whole_words_only else ()))
+    highest = Counter()
+    for probabilities in said + true:
+        highest |= probabilities  # the larger one for each word
+    shown = [word for n, (word, p) in enumerate(highest.most_common(SHOWN)) if p >= 0.01 or n < 3]
+    shown.sort(key=lambda word: -said[0][word])
+    first, *others = map(_bars, [shown] * len(said), said, true)
+    return Readings(left, words, first, others)
+
+
+def _blank_logits(lm, text):
+    """The scores [vocab] of a masked model for the blank in a text."""
+    encoding = check_text(lm, text.replace(BLANK, lm.tokenizer.mask_token), "masked").to(lm.model.device)
+    with torch.no_grad():
+        logits = lm.model(**encoding).logits[0]  # [n_tokens, vocab]
+    return logits[encoding.input_ids[0] == lm.tokenizer.mask_token_id][0].float()
+
+
+def _by_word(pairs):
+    """(token, probability) pairs as {word: probability}, whether a token has a space before it or not."""
+    words = Counter()
+    for token, probability in pairs:
+        words[token.strip(" ")] += probability
+    return words
+
+
+def _bars(words, said, true):
+    """A bar for each of the words, and one for all others."""
+    bars = [Bar(word, said[word], truth=true[word] if true else None) for word in words]
+    rest, true_rest = (max(0.0, 1 - sum(p[word] for word in words)) for p in (said, true))
+    return [*bars, Bar("all other words", rest, truth=true_rest if true else None, is_token=False)]
+
+
+def _look(causal, masked, readings, n):
+    """With n words revealed: what each model sees and says, as HTML, and a sentence. Runs no model."""
+    left, words, first, others = readings
+    panels, guesses = [], []
+    for lm, bars, seen in ((causal, first, 0), (masked, others[n], n)):
+        hidden = re.sub(r"\S+", r"<s>\g<0></s>", visible("".join(words[seen:])))
+        text = f"{visible(left)}<mark>?</mark>{visible(''.join(words[:seen]))}{hidden}"
+        caption = f"It sees all before the blank and {seen or 'no'} word{'s' * (seen != 1)} behind it."
+        head = f'<p class="lmm-sees"><strong>{html.escape(lm.name)}</strong>{text}</p>'
+        panels.append(head + bars_html(bars, caption))
+        best = max(bars[:-1], key=lambda bar: bar.probability)
+        guesses.append(f"{lm.name} guesses {best.label!r} ({best.probability:.1%})")
+    return panels, f"{n} of {len(words)} words behind the blank revealed: {guesses[0]}, {guesses[1]}."
+
+
+def reading_picture(causal, masked, text=TEXT, revealed=0):
+    """The bars of `ReadingExplorer` as they stand still, for a page that is read without a kernel: a `Picture`.
+
+    Args:
+        revealed: how many words behind the blank the masked model may see.
+
+    Raises:
+        ValueError, TypeError: a model of the wrong kind, not one [MASK] with words on both sides, a text that is too
+            long, more words to reveal than there are.
+
+    Example:
+        >>> from helpers.models import load_causal_lm, load_masked_lm
+        >>> pair = load_causal_lm("pocket-gpt2"), load_masked_lm("pocket-bert")
+        >>> "2 of 4 words" in reading_picture(*pair, "The [MASK] sat on the mat.", revealed=2).text
+        True
+    """
+    readings = _read(causal, masked, text)
+    n = check_whole_number(revealed, "revealed", 0, len(readings.words))
+    panels, sentence = _look(causal, masked, readings, n)
+    text = sentence
+    for bars in zip(readings.causal, readings.masked[n], strict=True):
+        text += f"\n  {bars[0].label!r:18}"
+        for lm, (_, probability, _, truth, _) in zip((causal, masked), bars, strict=True):
+            text += f" {lm.name} {probability:6.1%}" + ("" if truth is None else f" truth {truth:6.1%}")
+    pair = "".join(f"<div>{panel}</div>" for panel in panels)
+    return Picture(f'{status_html(sentence)}<div class="lmm-pair">{pair}</div>', text)
+
+
+class ReadingExplorer(widgets.VBox):
+    """The same text for a causal and a masked model: bars for the hidden word, and a slider that reveals what follows.
+
+    The controls are attributes, so that a cell can move them: `text` (holds one [MASK], with words on both sides),
+    `revealed` (how many words behind the blank are shown) and `show_code`. What changes are `causal_bars`,
+    `masked_bars` and `status`, each a `widgets.HTML`. Beside the bars of a pocket model, as long as the text belongs to
+    PocketWeb, stands the exact truth: given the left side alone, and given all that is revealed.
+
+    Raises:
+        ValueError, TypeError: what `reading_picture` would refuse. Later on, such sentences stand in `status`.
+
+    Example:
+        >>> from helpers.models import load_causal_lm, load_masked_lm
+        >>> explorer = ReadingExplorer(load_causal_lm("pocket-gpt2"), load_masked_lm("pocket-bert"))
+        >>> explorer.revealed.value = 3
+        >>> "3 of 11 words" in explorer.status.value
+        True
+    """
+
+    def __init__(self, causal, masked, text=TEXT):
+        self.causal, self.masked = causal, masked
+        self._readings = _read(causal, masked, text)
+        self.text = sized(widgets.Textarea(text, description="text", rows=2, continuous_update=False), "auto")
+        self.revealed = widgets.BoundedIntText(0, min=0, max=len(self._readings.words), description="revealed")
+        self._slider = widgets.IntSlider(0, min=0, max=self.revealed.max)
+        self.show_code = widgets.ToggleButton(description="Show as code", icon="code", layout={"width": "auto"})
+        self._code = sized(widgets.Textarea(description="code", rows=20), "auto")
+        layout = {"flex": "1 1 300px", "min_width": "0", "max_width": "98%", "padding": "0 10px 0 0"}
+        self.causal_bars, self.masked_bars = widgets.HTML(layout=layout), widgets.HTML(layout=layout)
+        self.status = widgets.HTML()
+        self._bars = row(self.causal_bars, self.masked_bars)
+        self.text.observe(self._change_text, names="value")
+        for control in (self.revealed, self.show_code):
+            control.observe(self._draw, names="value")
+        super().__init__([
+            self.text, row(labelled(self.revealed, self._slider, int), self.show_code), self.status,
+            self._bars, self._code,
+        ], layout={"max_width": "780px"})
+        self._draw()
+
+    def _ipython_display_(self, **_):
+        sentence = f"A slider on {self.causal.name} and {self.masked.name}, alive in a running notebook."
+        show_widget(self, Picture(f"<p><em>{html.escape(sentence)}</em></p>", sentence))
+
+    def code(self):
+        """The plain transformers script that prints the likeliest tokens of both models at this place."""
+        left, words, *_ = self._readings
+        blanked = "".join([left, self.masked.tokenizer.mask_token, *words[: self.revealed.value]])
+        script = "import torch\n"
+        for lm, text, place in (self.causal, left.removesuffix(" "), "-1"), (self.masked, blanked, _BLANK_PLACE):
+            on_hub = lm.name in KNOWN_MODELS and KNOWN_MODELS[lm.name].download_mb
+            load = _LOAD_FROM_HUB if on_hub else _LOAD_BUNDLED
+            script += load.format(name=lm.name, kind=lm.kind, Kind=lm.kind.title())
+            script += _ASK.format(text=text, place=place)
+        return script
+
+    def _change_text(self, _=None):
+        """Let both models read the new text, and hide all behind the blank."""
+        self._readings = None
+        self._bars.add_class("lmm-stale")  # in case that the text cannot be read
+        try:
+            self._readings = _read(self.causal, self.masked, self.text.value)
+        except FOR_THE_READER as error:
+            self.status.value = status_html("", str(error))
+            return
+        self._bars.remove_class("lmm-stale")
+        self.revealed.value = 0
+        self.revealed.max = self._slider.max = len(self._readings.words)
+        self._draw()
+
+    def _draw(self, _=None):
+        """Show what was read at the present place. Runs no model."""
+        self._code.layout.display = "" if self.show_code.value else "none"
+        if self._readings is None:  # the status says why the text cannot be read
+            return
+        panels, sentence = _look(self.causal, self.masked, self._readings, self.revealed.value)
+        self.causal_bars.value, self.masked_bars.value = panels
+        unknown = ", ".join(self.masked.unknown_words(self.text.value)[:8])
+        remark = unknown and f"{self.masked.name} has never seen: {unknown}."
+        self.status.value, self._code.value = status_html(sentence, remark), self.code()
+
+
+_LOAD_BUNDLED = """
+from helpers.models import load_{kind}_lm
+
+lm = load_{kind}_lm({name!r})
+tokenizer, model = lm.tokenizer, lm.model
+"""
+_LOAD_FROM_HUB = """
+from transformers import AutoModelFor{Kind}LM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained({name!r})
+model = AutoModelFor{Kind}LM.from_pretrained({name!r})
+"""
+_BLANK_PLACE = "inputs.input_ids[0] == tokenizer.mask_token_id"
+_ASK = """\
+inputs = tokenizer({text!r}, return_tensors="pt")
+with torch.no_grad():
+    logits = model(**inputs).logits[0]  # [n_tokens, vocab]
+best = logits[{place}].flatten().softmax(-1).topk(5)
+for share, token in zip(*best):
+    print(f"{{share:6.1%}} {{tokenizer.decode(token)}}")
+"""
