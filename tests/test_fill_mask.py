@@ -152,3 +152,31 @@ def test_words_new_to_the_bundled_model_are_named():
 def test_no_randomness(lm):
     torch.manual_seed(0)
     assert fill_mask(lm, ONE) == fill_mask(lm, ONE)
+
+
+@pytest.mark.parametrize(("family", "kind"), [
+    ("bert", "WordPiece"), ("distilbert", "WordPiece"), ("roberta", "BPE"), ("albert", "Unigram"),
+])
+def test_each_family_brings_its_own_kind_of_tokenizer(family, kind):
+    backend = tiny(family).tokenizer.backend_tokenizer
+    assert type(backend.model).__name__ == kind
+    assert ("ByteLevel" in str(backend.pre_tokenizer)) == (family == "roberta")
+
+
+def test_targets_for_several_blanks_are_scored_as_the_pipeline_does(lm):
+    words = ["cat", "mat"]
+    spelled = {"ByteLevel": "Ġ", "Metaspace": "▁"}.get(type(lm.tokenizer.backend_tokenizer.decoder).__name__, "")
+    rows = reference(lm, SEVERAL, targets=[spelled + word for word in words])
+    for candidates, expected in zip(fill_mask(lm, SEVERAL, targets=words), rows, strict=True):
+        assert agree(candidates, expected)
+
+
+def test_the_pipeline_itself_loses_the_space_before_a_target():
+    """What `fill_mask` is for: the pipeline scores another token than the word that would stand there."""
+    lm = tiny("roberta")
+    (row,) = reference(lm, "the [MASK] on", targets=["sat"])
+    (candidate,) = fill_mask(lm, "the [MASK] on", targets=["sat"])
+    assert lm.tokenizer.convert_ids_to_tokens([candidate.token_id]) == ["Ġsat"]
+    assert row["token"] != candidate.token_id
+    assert candidate.text == "the sat on"
+    assert row["sequence"] != candidate.text

@@ -5,6 +5,18 @@ Core ipywidgets only, the same on versions 7.7.1 and 8: `sampling` for causal mo
 """
 
 from helpers.explorers.bars import Bar, bars_html, labelled
+from helpers.explorers.fill_mask import FillMaskExplorer, fill_mask_picture
+from helpers.explorers.reading import ReadingExplorer, reading_picture
 from helpers.explorers.sampling import SamplingExplorer, sampling_picture
 
-__all__ = ["Bar", "SamplingExplorer", "bars_html", "labelled", "sampling_picture"]
+__all__ = [
+    "Bar",
+    "FillMaskExplorer",
+    "ReadingExplorer",
+    "SamplingExplorer",
+    "bars_html",
+    "fill_mask_picture",
+    "labelled",
+    "reading_picture",
+    "sampling_picture",
+]

@@ -1,0 +1,227 @@
+"""Blanks in a text: what a masked language model would write there, and how that changes as the right side appears.
+
+The answers are those of `fill_mask`, asked once for every length of the right context when the text, the words to
+compare or the model changes. Moving the slider only shows another of them. Left out: the joint probability of several
+blanks, which no masked model gives.
+"""
+
+import html
+import re
+import warnings
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import ipywidgets as widgets
+
+from helpers.charts import Picture, show_widget
+from helpers.checks import check_whole_number
+from helpers.explorers.bars import FOR_THE_READER, Bar, bars_html, labelled, row, sized, status_html, visible
+from helpers.fill_mask import BLANK, fill_mask
+from helpers.lab import pocketweb
+from helpers.models import KNOWN_MODELS, load_masked_lm
+
+PICKED = ("pocket-bert", "bert-base-uncased", "roberta-base", "distilbert-base-uncased", "albert-base-v2")
+SHOWN = 10  # bars for each blank; one more row sums up the rest of the vocabulary
+ONE_BY_ONE = 24  # words to the right of the first blank that appear one at a time; the last brings all that follow
+WORD = re.compile(rf"\s*(?:{re.escape(BLANK)}|\w+(?:['’]\w+)*|\S)")
+
+
+class View(NamedTuple):
+    """A text up to a word on the right of its first blank, and what is known about the blanks in it."""
+
+    shown: str
+    hidden: str
+    blanks: list  # for each blank in `shown` the list of its Candidates
+    truth: dict  # exact {token text: probability}: of a pocket model, for one blank, inside the language; else {}
+
+
+def _views(lm, text, targets):
+    """A View for each length of the right context: one forward pass each. The errors are those of `fill_mask`."""
+    views = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the status names unknown words
+        fill_mask(lm, text, 1, targets)
+        left, _, right = text.replace(lm.tokenizer.mask_token, BLANK).partition(BLANK)
+        cuts = [0, *(word.end() for word in WORD.finditer(right))][: ONE_BY_ONE + 1]
+        for cut in [*cuts[:-1], len(right)]:
+            shown = left + BLANK + right[:cut]
+            blanks, single = fill_mask(lm, shown, SHOWN, targets), shown.count(BLANK) == 1
+            truth = pocketweb.blank(shown) if single and lm._knows_whole_words_only else {}
+            views.append(View(shown, right[cut:], [blanks] if single else blanks, truth))
+    return views
+
+
+def _look(lm, view):
+    """A view as HTML, the sentence about it, and the Bars of each of its blanks. Runs no model."""
+    tables = [_bars(lm, candidates, view.truth) for candidates in view.blanks]
+    columns, best = "", []
+    for n, (bars, candidates) in enumerate(zip(tables, view.blanks, strict=True), 1):
+        name = f"blank {n}" if len(tables) > 1 else ""
+        columns += f"<div><strong>{name}</strong>{bars_html(bars)}</div>"
+        best.append(f"{name} {candidates[0].token!r} {100 * candidates[0].probability:.1f} %".strip())
+    shown, hidden = (len(WORD.findall(part)) for part in (view.shown.partition(BLANK)[2], view.hidden))
+    sentence = f"{shown} of {shown + hidden} words to the right shown; likeliest: {', '.join(best)}"
+    caption = f"<small>{html.escape(f'{lm.name}; · is a space. {_remark(lm, view)}')}</small>"
+    return f'{_text_html(view)}<div class="lmm-pair lmm-blanks">{columns}{caption}</div>', sentence, tables
+
+
+def _bars(lm, candidates, truth):
+    tokens = [lm.vocabulary[candidate.token_id] for candidate in candidates]
+    exact = [truth.get(token, 0.0) if truth else None for token in tokens]
+    bars = [Bar(token, c.probability, truth=p) for token, c, p in zip(tokens, candidates, exact, strict=True)]
+    rest = max(0.0, 1 - sum(bar.probability for bar in bars))
+    rest_truth = max(0.0, 1 - sum(exact)) if truth else None
+    return [*bars, Bar(f"+ {len(lm.vocabulary) - len(bars):,} others", rest, truth=rest_truth, is_token=False)]
+
+
+def _remark(lm, view):
+    if len(view.blanks) > 1:
+        return "Each blank is filled as if nobody knew what goes into the others."
+    if lm._knows_whole_words_only and not view.truth:
+        return "No PocketWeb text begins like this, so there is no truth to show."
+    return "The truth is exact: among all PocketWeb texts that begin like this." if view.truth else ""
+
+
+def _text_html(view):
+    """The text as the model sees it: the blanks numbered, in place of each hidden word a bar."""
+    parts = iter(visible(view.shown).split(BLANK))
+    shown = next(parts) + "".join(f"<mark>{n}</mark>{part}" for n, part in enumerate(parts, 1))
+    hidden = re.sub(r"\S+", lambda word: f"<s>{'_' * len(word[0])}</s>", visible(view.hidden))
+    return f'<p class="lmm-sees">{shown}<span aria-hidden="true">{hidden}</span></p>'
+
+
+def fill_mask_picture(lm, text, targets=None, right_words=None):
+    """What `FillMaskExplorer` shows, as it stands still, for a page that is read without a kernel: a `Picture`.
+
+    `right_words` says how many words to the right of the first blank the model sees; by default all. Errors are
+    those of `fill_mask`, and a ValueError for a `right_words` that the text does not have.
+
+    Example:
+        >>> "0 of 3 words" in fill_mask_picture(load_masked_lm("pocket-bert"), "The [MASK] sat on it", None, 0).text
+        True
+    """
+    views = _views(lm, text, targets)
+    last = len(views) - 1
+    view = views[last if right_words is None else check_whole_number(right_words, "right_words", 0, last)]
+    page, sentence, tables = _look(lm, view)
+    lines = [f"{view.shown!r} filled by {lm.name}; {sentence}"]
+    for number, bars in enumerate(tables, 1):
+        lines += [f" blank {number}"] if len(tables) > 1 else []
+        for bar in bars:
+            label = repr(bar.label) if bar.is_token else bar.label
+            truth = "" if bar.truth is None else f"  truth {bar.truth:.1%}"
+            lines.append(f"  {label:16} {bar.probability:.1%}{truth}")
+    return Picture(status_html(sentence) + page, "\n".join(lines))
+
+
+class FillMaskExplorer(widgets.VBox):
+    """A masked language model with a text to edit: bars for each blank, and a slider that reveals the right side.
+
+    The controls are attributes, so that a cell can move them: `text`, `model`, `targets` (words with commas between
+    them), `right_words`, `show_code`. What changes are `bars` and `status`, each a `widgets.HTML`.
+
+    Raises:
+        ValueError, TypeError: what `fill_mask` would refuse. Later on, such sentences stand in `status`.
+
+    Example:
+        >>> explorer = FillMaskExplorer(load_masked_lm("pocket-bert"), "The [MASK] sat on the mat.")
+        >>> explorer.right_words.value = 1
+        >>> "1 of 5 words to the right shown" in explorer.status.value
+        True
+    """
+
+    def __init__(self, lm, text="The [MASK] sat on the mat.", targets=None):
+        self._views = _views(lm, text, targets)
+        self.lm = self._first = lm
+        self.text = sized(widgets.Textarea(text, description="text", rows=2), "auto")
+        self.model = widgets.Dropdown(options=list(dict.fromkeys([lm.name, *PICKED])), description="model")
+        self.targets = sized(widgets.Text(", ".join(targets or ()), description="targets"), "330px")
+        self.targets.placeholder, self.targets.continuous_update = "such as cat, dog, then Enter", False
+        self.right_words, self._slider = widgets.BoundedIntText(description="right words"), widgets.IntSlider()
+        self.bars, self.status = widgets.HTML(), widgets.HTML()
+        self.show_code = widgets.ToggleButton(description="Show as code", icon="code", layout={"width": "auto"})
+        self._code = sized(widgets.Textarea(description="code", rows=12), "auto")
+        super().__init__([
+            self.text, row(sized(self.model, "250px"), self.targets),
+            row(labelled(self.right_words, self._slider, int)), self.status, self.bars, row(self.show_code), self._code,
+        ], layout={"max_width": "780px"})
+        for control, answer in (
+            (self.text, self._read), (self.targets, self._read), (self.model, self._change_model),
+            (self.right_words, self._draw), (self.show_code, self._draw),
+        ):
+            control.observe(answer, names="value")
+        self._reveal_all()
+
+    def _ipython_display_(self, **_):
+        sentence = f"A text with blanks and a slider on {self.lm.name}, alive in a running notebook."
+        show_widget(self, Picture(f"<p><em>{html.escape(sentence)}</em></p>", sentence))
+
+    def code(self):
+        """The plain transformers script that gives the numbers of the bars."""
+        name, view, tokenizer = self.lm.name, self._views[self.right_words.value], self.lm.tokenizer
+        on_hub = name in KNOWN_MODELS and KNOWN_MODELS[name].download_mb
+        ids = sorted({candidate.token_id for candidates in view.blanks for candidate in candidates})
+        text, found = view.shown.replace(BLANK, tokenizer.mask_token), "[found]" if len(view.blanks) == 1 else "found"
+        targets = f", targets={tokenizer.convert_ids_to_tokens(ids)}" if self._words() else ""
+        script = "from transformers import pipeline" + (_LOAD_FROM_HUB if on_hub else _LOAD_BUNDLED) + _FILL
+        return script.format(name=name, text=text, n=SHOWN, targets=targets, found=found)
+
+    def _words(self):
+        return [word.strip() for word in self.targets.value.split(",") if word.strip()] or None
+
+    def _read(self, _=None):
+        """Ask the model about the text as it stands now, at every length of its right context."""
+        self._views = []  # and it stays so if the text cannot be read
+        self.bars.add_class("lmm-stale")
+        with self._errors_on_page():
+            self._views = _views(self.lm, self.text.value, self._words())
+            self._reveal_all()
+            self.bars.remove_class("lmm-stale")
+
+    def _reveal_all(self):
+        last, self.right_words.value = len(self._views) - 1, 0  # a position that every text has
+        self._slider.max, self._slider.disabled = max(1, last), not last  # a slider needs two positions
+        self.right_words.max = last
+        self.right_words.value = last
+        self._draw()
+
+    def _draw(self, _=None):
+        """Show the answer at the present length of the right context. Runs no model."""
+        self._code.layout.display = "" if self.show_code.value else "none"
+        if self._views:  # else the status says why the text cannot be read
+            unknown = self.lm.unknown_words(self.text.value)
+            remark = f"{self.lm.name} has never seen: {', '.join(unknown[:8])}. " if unknown else ""
+            self.bars.value, sentence, _ = _look(self.lm, self._views[self.right_words.value])
+            self.status.value, self._code.value = status_html(sentence, remark), self.code()
+
+    def _change_model(self, change):
+        if (name := change["new"]) != self.lm.name:
+            size = f" ({KNOWN_MODELS[name].download_mb} MB)" if name in KNOWN_MODELS else ""
+            self.status.value = status_html(f"Loading {name}{size} ...")
+            with self._errors_on_page():
+                self.lm = self._first if name == self._first.name else load_masked_lm(name)
+                self._read()
+
+    @contextmanager
+    def _errors_on_page(self):
+        try:
+            yield
+        except FOR_THE_READER as error:
+            self.status.value = status_html("", str(error))
+        finally:
+            self.model.value = self.lm.name  # the old one, where a new one cannot be had
+
+
+_LOAD_BUNDLED = """
+from helpers.models import load_masked_lm
+
+lm = load_masked_lm({name!r})
+fill = pipeline("fill-mask", model=lm.model, tokenizer=lm.tokenizer)"""
+_LOAD_FROM_HUB = """
+fill = pipeline("fill-mask", model={name!r})"""
+_FILL = """
+found = fill({text!r}, top_k={n}{targets})
+for candidates in {found}:
+    for candidate in candidates:
+        print(repr(candidate["token_str"]), f"{{candidate['score']:.1%}}")
+"""
