@@ -1,12 +1,14 @@
-"""Three things that a teacher would ask for: a question, a prediction, an exercise.
+"""Four things that a teacher would ask for: a question, a prediction, an exercise, a game.
 
 `quiz` asks, and gives a reason for every answer, right or wrong. `predict` keeps the reader's guess, and `compare`
 shows it again beside what was measured. `exercise` compares the reader's function with a solution and, where they
-differ, looks for the known mistake that gives the same wrong values. Nothing is graded, counted or sent anywhere.
+differ, looks for the known mistake that gives the same wrong values. `guess` lets the reader bet on the next word, and
+scores the bets beside those of models. Nothing is graded, kept or sent anywhere.
 """
 
 import html
 import math
+from typing import NamedTuple
 
 import ipywidgets as widgets
 
@@ -188,3 +190,113 @@ def _same(a, b):
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
         return isinstance(a, bool) == isinstance(b, bool) and math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
     return a == b
+
+
+class Round(NamedTuple):
+    """One round of `guess`: a text that breaks off, what may come next, what did, and what each rival had on each."""
+
+    text: str
+    options: tuple
+    answer: str
+    rivals: dict  # {name: a probability for each option}
+
+
+def equal_words(shares):
+    """The score of a guesser: as unsure as choosing among how many equal words? Less is better, and 1 is certainty.
+
+    `shares` are those, from 0 to 1, that it had on the words that came. The score is the geometric mean of 1 / share:
+    infinite where a word came that it had called impossible.
+
+    Example:
+        >>> equal_words([1 / 4, 1 / 4]), equal_words([1 / 2, 1 / 8]), equal_words([1.0, 0.0])
+        (4.0, 4.0, inf)
+    """
+    return math.inf if 0 in shares else math.prod(1 / share for share in shares) ** (1 / len(shares))
+
+
+def guess(rounds):
+    """Guess like a model: lay points on what may come next, and see the share that stood on what came.
+
+    Only the ratio of the points counts. Every option keeps at least one, since whoever says "never" can be infinitely
+    wrong. All rounds have as many options.
+
+    Returns:
+        A widget. `bet(points)` does what typing and pressing *Bet* does, and goes on to the next text; `scores()` gives
+        {player: equal_words so far}, {} before the first bet; `feedback` is the `widgets.HTML` with the result.
+
+    Raises:
+        ValueError: no round, or one whose answer is not among its options.
+
+    Example:
+        >>> game = guess([Round("Once upon a", (" time", " kite"), " time", {"truth": (1.0, 0.0)})])
+        >>> game.bet([3, 1])
+        >>> {player: round(score, 2) for player, score in game.scores().items()}
+        {'you': 1.33, 'truth': 1.0}
+    """
+    return _Game(rounds)
+
+
+class _Game(widgets.VBox):
+    def __init__(self, rounds):
+        if not rounds:
+            raise ValueError("A game needs at least one Round.")
+        for one in rounds:
+            if one.answer not in one.options:
+                raise ValueError(f"The answer {one.answer!r} is not among: {', '.join(map(repr, one.options))}.")
+        self._rounds, self._played = list(rounds), []
+        self._text, self.feedback = widgets.HTML(), widgets.HTML()
+        self._boxes = [widgets.BoundedIntText(1, min=1, max=1000) for _ in rounds[0].options]
+        for box in self._boxes:
+            box.style.description_width, box.layout.width = "150px", "240px"
+        self._button = widgets.Button(icon="check")
+        self._button.on_click(lambda _: self._lay() if self._open else self._ask())
+        self._ask()
+        super().__init__([self._text, *self._boxes, self._button, self.feedback], layout={"max_width": "720px"})
+
+    def _ipython_display_(self, **_):
+        show_widget(self, Picture("<p><em>A game, alive in a running notebook.</em></p>", "a game"))
+
+    def _ask(self):
+        """Show the next text, or the first one again."""
+        if len(self._played) == len(self._rounds):
+            self._played.clear()
+        self._open, number, one = True, len(self._played), self._rounds[len(self._played)]
+        text = f"<strong>Text {number + 1} of {len(self._rounds)}. What comes next?</strong>"
+        style = "white-space:pre-wrap;line-height:1.5;margin:4px 0"
+        self._text.value = f'{text}<p style="{style}">{html.escape(one.text)} <strong>____</strong></p>'
+        for box, option in zip(self._boxes, one.options, strict=True):
+            box.description, box.value, box.disabled = option.strip(), 1, False
+        self._button.description, self.feedback.value = "Bet", ""
+
+    def _lay(self):
+        """Take the points as a bet, and show what came."""
+        one, points = self._rounds[len(self._played)], [box.value for box in self._boxes]
+        bets = {"you": [value / sum(points) for value in points], **one.rivals}
+        place = one.options.index(one.answer)
+        self._played.append({player: shares[place] for player, shares in bets.items()})
+        for box in self._boxes:
+            box.disabled = True
+        over = len(self._played) == len(self._rounds)
+        self._open, self._button.description = False, "Play again" if over else "Next text"
+        self.feedback.value = self._result(one.answer.strip())
+
+    def _result(self, answer):
+        now, scores = self._played[-1], self.scores()
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left;padding:2px 12px 2px 0">{html.escape(player)}</th>'
+            f'<td style="padding:2px 12px">{100 * now[player]:.0f} %</td><td>{scores[player]:.2f}</td></tr>'
+            for player in scores
+        )
+        head = "<th></th><th>on this word</th><th>so far: equal words</th>"
+        said = f"You had {100 * now['you']:.0f} % on it. So far: {scores['you']:.2f} equal words."
+        return _verdict(f"It was: {answer}.", said, _NEUTRAL).html + f"<table><tr>{head}</tr>{rows}</table>"
+
+    def bet(self, points):
+        if not self._open:
+            self._ask()
+        for box, value in zip(self._boxes, points, strict=True):
+            box.value = value
+        self._lay()
+
+    def scores(self):
+        return {player: equal_words([shares[player] for shares in self._played]) for player in dict(*self._played[:1])}

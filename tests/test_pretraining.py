@@ -91,6 +91,50 @@ def test_the_loss_follows_the_definition(objective, tokenizer):
     assert pretraining.SummedLoss(model)(**part).item() == pytest.approx(expected, rel=1e-5)
 
 
+@OBJECTIVES
+def test_the_loop_asks_for_what_the_definition_says(objective, tokenizer, monkeypatch):
+    """The loop's inputs and the targets of its loss, put together by hand, give back the documents drawn."""
+    drawn, parts, targets = [], [], []
+    draw, forward = pocketweb.Language.draw, pretraining.SummedLoss.forward
+    cross_entropy = torch.nn.functional.cross_entropy
+
+    def recorded_draw(self, rng):
+        drawn.append(draw(self, rng))
+        return drawn[-1]
+
+    def recorded_forward(self, **part):
+        parts.append(part)
+        return forward(self, **part)
+
+    def recorded_loss(logits, labels, **options):
+        targets.append(labels.tolist())
+        return cross_entropy(logits, labels, **options)
+
+    monkeypatch.setattr(pocketweb.Language, "draw", recorded_draw)
+    monkeypatch.setattr(pretraining.SummedLoss, "forward", recorded_forward)
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", recorded_loss)
+    pretrain(objective, steps=3, **{**TINY, "tokens_per_step": 1500})
+    number = {tokenizer.decode([i]): i for i in range(len(tokenizer))}
+    documents = [[number[token] for token in (pocketweb.END, *d.tokens, pocketweb.END)] for d in drawn]
+    beginnings = {tuple(ids[:n]) for ids in documents for n in range(1, len(ids) + 1)}
+    blanks = 0
+    for part, asked in zip(parts, targets, strict=True):
+        asked = iter(asked)
+        for ids, mask in zip(part["input_ids"].tolist(), part["attention_mask"].tolist(), strict=True):
+            row = ids[: sum(mask)]
+            if objective == "causal":  # every token but the start, each asked from the place before it
+                whole = [row[0], *(next(asked) for _ in row[1:])]
+                assert whole == row
+                assert whole in documents
+            else:  # the token under every blank, and nothing else
+                whole = [next(asked) if token == tokenizer.mask_token_id else token for token in row]
+                blanks += sum(a != b for a, b in zip(row, whole, strict=True))
+                assert tuple(whole) in beginnings
+        assert next(asked, None) is None
+    assert len(parts) >= 3
+    assert objective == "causal" or blanks > 1000
+
+
 def test_batches_depend_on_seed_and_step_alone(tokenizer):
     first, again = Batches("masked", tokenizer, 300, seed=1), Batches("masked", tokenizer, 300, seed=1)
     torch.manual_seed(99)
@@ -285,7 +329,7 @@ class Keep:
     """An optimiser that only keeps the gradients of its step."""
 
     def __init__(self, model):
-        self.model = model
+        self.model, self.param_groups = model, [{}]
 
     def step(self):
         self.gradients = torch.cat([parameter.grad.flatten() for parameter in self.model.parameters()])
@@ -297,7 +341,7 @@ class Keep:
 @OBJECTIVES
 @pytest.mark.parametrize("n_processes", [2, 3])
 def test_averaged_gradients_are_those_of_the_mean_loss(objective, n_processes, tokenizer):
-    """AdamW hardly notices a wrong scale of the gradient, so that equal losses alone do not show a right one."""
+    """Muon and AdamW hardly notice a wrong scale of the gradient: equal losses alone do not show a right one."""
     torch.manual_seed(0)
     model = build_model(objective, tokenizer, n_layer=1, d_model=16, n_head=2)
     for tokens_per_step in (1, 60, 3000):  # one row, a few rows, several micro-batches
@@ -306,7 +350,7 @@ def test_averaged_gradients_are_those_of_the_mean_loss(objective, n_processes, t
         for rank in range(n_processes):
             kept.append(Keep(model))
             network = pretraining.SummedLoss(model)
-            losses.append(pretraining._train_step(Rank(rank, n_processes), network, kept[-1], batch))
+            losses.append(pretraining._train_step(Rank(rank, n_processes), network, kept[-1:], 0.1, batch))
         asked = sum(int((part["labels"][:, 1:] != -100).sum()) for part in batch)
         mean = sum(network(**part) for part in batch) / max(1, asked)
         expected = torch.cat([g.flatten() for g in torch.autograd.grad(mean, list(model.parameters()))])

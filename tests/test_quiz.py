@@ -1,11 +1,12 @@
 """Questions, predictions and exercises answer as a teacher would, with or without a front end."""
+import math
 import re
 
 import ipywidgets as widgets
 import pytest
 
 import helpers.charts
-from helpers.quiz import compare, exercise, predict, quiz
+from helpers.quiz import Round, compare, equal_words, exercise, guess, predict, quiz
 
 CHOICES = {
     "greedy": "The likeliest token always wins.",
@@ -153,3 +154,82 @@ def test_a_mistake_that_no_case_shows_is_refused():
 ])
 def test_values_are_compared_within_rounding_and_by_kind(right, answer, solved):
     assert exercise(lambda: right, [()])(lambda: answer).text.startswith("Solved" if solved else "Not yet")
+
+
+# ---- the guessing game
+
+OPTIONS = (" time", " kite", "another word")
+ROUNDS = [
+    Round("Once upon a", OPTIONS, " time", {"truth": (1.0, 0.0, 0.0), "x": (0.5, 0.3, 0.2)}),
+    Round("The <b>", OPTIONS, "another word", {"truth": (0.5, 0.25, 0.25), "x": (0.5, 0.5, 0.0)}),
+]
+
+
+@pytest.mark.parametrize(("shares", "expected"), [
+    ([1.0], 1.0), ([0.25], 4.0), ([0.5, 0.125], 4.0), ([0.2] * 7, 5.0), ([0.5, 0.0], math.inf),
+    ([1.0, 0.125, 0.125], 4.0),
+])
+def test_the_score_is_a_number_of_equal_words(shares, expected):
+    assert equal_words(shares) == pytest.approx(expected, rel=1e-12)
+    nats = -sum(math.log(share) if share else -math.inf for share in shares) / len(shares)
+    assert equal_words(shares) == pytest.approx(math.exp(nats))  # the perplexity of the notebook
+
+
+def boxes(game):
+    return [child for child in game.children if isinstance(child, widgets.BoundedIntText)]
+
+
+def press(game):
+    next(child for child in game.children if isinstance(child, widgets.Button)).click()
+
+
+def test_a_game_by_hand():
+    game = guess(ROUNDS)
+    assert game.scores() == {}
+    assert [box.description for box in boxes(game)] == ["time", "kite", "another word"]
+    boxes(game)[0].value = 8
+    press(game)
+    assert "It was: time." in game.feedback.value
+    assert "You had 80 % on it" in game.feedback.value
+    assert game.scores() == pytest.approx({"you": 1.25, "truth": 1.0, "x": 2.0})
+    assert all(box.disabled for box in boxes(game))
+    press(game)
+    assert not game.feedback.value
+    assert "Text 2 of 2" in game.children[0].value
+    assert "&lt;b&gt;" in game.children[0].value
+    assert [box.value for box in boxes(game)] == [1, 1, 1]
+    press(game)
+    assert game.scores() == pytest.approx({"you": math.sqrt(1.25 * 3), "truth": 2.0, "x": math.inf})
+    assert "inf" in game.feedback.value
+    press(game)
+    assert "Text 1 of 2" in game.children[0].value
+    assert game.scores() == {}
+
+
+def test_bets_are_what_a_reader_types():
+    game = guess(ROUNDS)
+    game.bet([2, 1, 1])
+    game.bet([50, 25, 25])
+    assert game.scores()["you"] == pytest.approx(math.sqrt(2 * 4))
+    game.bet([1, 1, 1])  # a new game
+    assert game.scores()["you"] == pytest.approx(3)
+
+
+def test_every_option_keeps_a_point():
+    game = guess(ROUNDS)
+    game.bet([0, 98, 1])
+    assert game.scores()["you"] == pytest.approx(100)
+
+
+def test_a_game_that_cannot_be_played_is_refused():
+    with pytest.raises(ValueError, match="at least one Round"):
+        guess([])
+    with pytest.raises(ValueError, match="The answer ' moon' is not among: ' time', ' kite'"):
+        guess([ROUNDS[0]._replace(options=OPTIONS[:2], answer=" moon")])
+
+
+def test_without_a_kernel_the_game_says_so(monkeypatch):
+    shown = []
+    monkeypatch.setattr(helpers.charts, "display", lambda data, raw: shown.append(data))
+    guess(ROUNDS)._ipython_display_()
+    assert "running notebook" in shown[0]["text/html"]
