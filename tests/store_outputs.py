@@ -18,7 +18,7 @@ from nbclient.exceptions import CellExecutionError
 from tests.notebook_plugin import WIDGET_VIEW  # importing it also sets the offline environment
 
 LIVE_VIEW = "A live view stands here while the notebook runs."
-PROGRESS_BAR = re.compile(r"\s*(.*: )?\d+%\|")
+PROGRESS_BAR = re.compile(r"\s*(.*:)?\s*\d+%\|")
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
