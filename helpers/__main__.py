@@ -1,4 +1,4 @@
-"""The command line: `python -m helpers generate | pretrain | prefetch`, each with `--help`."""
+"""The command line: `python -m helpers generate | pretrain | sweep | prefetch`, each with `--help`."""
 
 import argparse
 import os
@@ -17,7 +17,7 @@ def main(arguments=None):
     """
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command is not _pretrain:
+    if rest and options.command not in (_pretrain, _sweep):
         parser.error(f"unknown arguments: {' '.join(rest)}")
     from helpers.models import ModelNotAvailable
 
@@ -58,6 +58,9 @@ def _parser():
     pretrain = commands.add_parser("pretrain", help="train a pocket model from scratch", add_help=False)
     pretrain.set_defaults(command=_pretrain)
 
+    sweep = commands.add_parser("sweep", help="train and measure models of many sizes", add_help=False)
+    sweep.set_defaults(command=_sweep)
+
     prefetch = commands.add_parser("prefetch", help="download models for a room without a good connection")
     prefetch.set_defaults(command=_prefetch)
     prefetch.add_argument("names", nargs="+", metavar="NAME", help="such as gpt2 or bert-base-uncased")
@@ -78,20 +81,32 @@ def _generate(options, _):
 def _pretrain(_, rest):
     from helpers.lab import pretraining
 
-    parser = argparse.ArgumentParser(prog="python -m helpers pretrain", description=pretraining.__doc__)
-    pretraining.add_arguments(parser)
-    pretraining.run(parser.parse_args(rest))
+    _run(pretraining, "pretrain", rest)
+
+
+def _sweep(_, rest):
+    from helpers.lab import sweep
+
+    _run(sweep, "sweep", rest)
+
+
+def _run(module, name, rest):
+    """Hand the rest of the command line to a module that knows its own options."""
+    parser = argparse.ArgumentParser(prog=f"python -m helpers {name}", description=module.__doc__)
+    module.add_arguments(parser)
+    module.run(parser.parse_args(rest))
 
 
 def _prefetch(options, _):
     from huggingface_hub import constants
 
-    from helpers.checkpoints import find
+    from helpers.checkpoints import find, verify
 
     for name in options.names:
         folder = find(name)
+        verify(folder, name)
         megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
-        print(f"{name}: {megabytes:,.0f} MB in {folder}")
+        print(f"{name}: {megabytes:,.1f} MB in {folder}")
     print("For the room, copy the cache and set, on every computer:")
     print(f"HF_HUB_CACHE={constants.HF_HUB_CACHE}\nHF_HUB_OFFLINE=1")
 

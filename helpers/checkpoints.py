@@ -7,6 +7,7 @@ is refused from its configuration, before its weights are downloaded.
 
 import difflib
 import json
+import math
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import torch
 from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, GenerationConfig
 from transformers.models.auto import configuration_auto, modeling_auto
@@ -60,6 +62,20 @@ class ModelNotAvailable(RuntimeError):
         self.reason, self.remedy = reason, remedy
 
 
+def shown(value):
+    """What a sentence shows of a value that came from outside: its repr, cut short where it is long.
+
+    Example:
+        >>> shown("<b>"), len(shown("x" * 10**6)) < 100
+        ("'<b>'", True)
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no longer one
+        return "a number of more than 4,300 digits"
+    return text if len(text) <= 80 else f"{text[:60]} ... {text[-10:]}"
+
+
 def names_of(kind):
     """The known models of a kind, or of both, the bundled one first."""
     return [name for name, known in KNOWN_MODELS.items() if kind in (None, known.kind)]
@@ -87,45 +103,78 @@ def find(name, kind=None):
     return folder
 
 
+def verify(folder, name):
+    """Read every file of a folder in the cache from end to end, and compare it with the digest that the hub gave."""
+    for file in folder.iterdir():
+        if not hub.genuine(file, file.resolve().name):
+            raise _damaged(file, name, "it has changed since it was downloaded")
+
+
 def read(folder, kind, name, device):
     """The model in a folder, in 32-bit numbers on the device, and its tokenizer."""
     local = {"local_files_only": True, "trust_remote_code": False}
     auto_class = AutoModelForCausalLM if kind == "causal" else AutoModelForMaskedLM
-    with _quiet():
+    with _quiet(), _short_memory_explained(folder, kind, name, device):
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
         options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
         model, report = auto_class.from_pretrained(folder, **options, **local)
+        model = model.to(device)
     if report["missing_keys"]:
         missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise ModelNotAvailable(f"{name!r} was not trained for this: it lacks {missing}.", _OTHER_MODEL)
     if kind == "causal":  # drop sampling habits that a checkpoint brings along
         ends = {name: getattr(model.generation_config, name) for name in ("bos_token_id", "eos_token_id")}
         model.generation_config = GenerationConfig(**ends)
+    return model, tokenizer
+
+
+def is_short_memory(error):
+    """Whether an error says that the memory does not suffice; PyTorch has a RuntimeError for each kind of device."""
+    return isinstance(error, MemoryError) or "memory" in str(error)
+
+
+@contextmanager
+def _short_memory_explained(folder, kind, name, device):
+    """Say what the model needs and which smaller one there is, where the memory does not suffice."""
     try:
-        return model.to(device), tokenizer
-    except torch.OutOfMemoryError:
-        need = f"needs {model.num_parameters() * 4 / 1e9:.1f} GB, more than {device} has to spare."
-        raise ModelNotAvailable(f"{name!r} {need}", f"Use device='cpu'. {_OTHER_MODEL}") from None
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_short_memory(error):
+            raise
+        shapes = []
+        for file in _weights(folder):
+            with safe_open(file, "pt") as weights:
+                shapes += [weights.get_slice(key).get_shape() for key in weights.keys()]  # noqa: SIM118
+        n_params = sum(map(math.prod, shapes))
+        smaller = [other for other in names_of(kind) if KNOWN_MODELS[other].n_params < n_params and other != name]
+        best = max(smaller, key=lambda other: KNOWN_MODELS[other].n_params, default=names_of(kind)[0])
+        elsewhere = "" if device.type == "cpu" else ", or device='cpu'"
+        reason = f"{name!r} needs {n_params * 4 / 1e9:.2g} GB of memory, more than {device} has to spare."
+        raise ModelNotAvailable(reason, f"Use a smaller one, such as {best!r}{elsewhere}.") from None
 
 
 def _from_hub(name, kind):
     """The folder of the local cache that holds the whole model, downloaded first where it is not."""
+    known = KNOWN_MODELS.get(name)
+    near = [] if known else difflib.get_close_matches(name.strip().lower(), names_of(kind), cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     try:
+        validate_repo_id(name)
         folder = hub.cached_folder(name)
-        if not (folder and _weights(folder)):
+        if not (folder and _weights(folder) and _vocabulary(folder)):
             folder = hub.fetch(name, "config.json")
             _check_kind(name, _kind_of(folder, name), kind)  # before anything else is downloaded
             folder = hub.fetch(name, "*.json", "*.txt", "*.model", "model*.safetensors")  # weights last
         return folder
-    except (hub.DownloadFailed, HFValidationError) as error:
-        known = KNOWN_MODELS.get(name)
-        near = [] if known else difflib.get_close_matches(name.lower(), names_of(kind), cutoff=0.5)
-        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    except HFValidationError:
+        reason = f"{shown(name)} is not available: it is no folder with a config.json, and no name that a hub can have."
+        raise ModelNotAvailable(reason + hint, _OTHER_MODEL) from None
+    except hub.DownloadFailed as error:
         size = f" ({known.download_mb} MB)" if known else ""
+        remedy = error.remedy or f"With a connection, run `python -m helpers prefetch {name}`{size} once."
         raise ModelNotAvailable(
             f"{name!r} is not available: it is not in the local cache, and {str(error).rstrip('.')}.{hint}",
-            f"With a connection, run `python -m helpers prefetch {name}`{size} once; "
-            f"without one, use the bundled {names_of(kind)[0]!r}.",
+            f"{remedy} Or use the bundled {names_of(known.kind if known else kind)[0]!r}.",
         ) from None
 
 
@@ -136,10 +185,15 @@ def _weights(folder):
     return [] if parts.isdigit() and int(parts) != len(files) else files
 
 
+def _vocabulary(folder):
+    """The files of a folder that make a tokenizer."""
+    return [file for pattern in ("tokenizer.json", "vocab.*", "*.model") for file in folder.glob(pattern)]
+
+
 def _kind_of(folder, name):
     """Tell from the configuration alone what a model is for."""
     config = _read_json(folder / "config.json", name)
-    family = config.get("model_type")
+    family = str(config.get("model_type"))
     if "auto_map" in config and family not in configuration_auto.CONFIG_MAPPING_NAMES:
         raise ModelNotAvailable(f"{name!r} needs program code of its own, never run here.", _OTHER_MODEL)
     if family in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.get("is_decoder"):
@@ -170,12 +224,14 @@ def _check_files(folder, name):
     if not _weights(folder):
         reason = "has no complete safetensors weights. Pickle is not opened: it can run any program."
         raise ModelNotAvailable(f"{name!r} {reason}", _OTHER_MODEL)
+    if not _vocabulary(folder):
+        raise ModelNotAvailable(f"{name!r} has no tokenizer: {folder} holds no tokenizer.json.", _OTHER_MODEL)
 
 
 def _read_json(file, name):
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _damaged(file, name, error) from None
     if not isinstance(content, dict):
         raise _damaged(file, name, "it is not an object")
@@ -197,9 +253,9 @@ def checked_device(device):
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
     try:
         torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, TypeError):  # each kind of device has its own
+    except (RuntimeError, AssertionError, TypeError, ValueError):  # each kind of device has its own
         advice = "Use 'cpu', or leave the device out to take the best."
-        raise ValueError(f"The device {device!r} is not there. {advice}") from None
+        raise ValueError(f"The device {shown(device)} is not there. {advice}") from None
     return torch.device(device)
 
 

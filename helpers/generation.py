@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from transformers import GenerationConfig
 
-from helpers.checks import check_run, check_sampling, check_whole_number, encode, warn_of_unknown_words
+from helpers.checks import check_count, check_run, check_sampling, encode, enough_memory, warn_of_unknown_words
 
 
 class TokenProbability(NamedTuple):
@@ -37,12 +37,12 @@ def generate_text(
         do_sample: draw at random, or (False) take the likeliest token each time; temperature and top_k then
             play no part, and only their types are checked.
         seed: repeats the same draw, and leaves PyTorch's own random numbers as they were.
-        num_return_sequences: how many continuations to write at once; several come as a list.
+        num_return_sequences: how many continuations to write at once, at most 10,000; several come as a list.
         max_length: the most tokens of prompt and continuation together; if given, max_new_tokens plays no
             part.
 
     Raises:
-        ValueError, TypeError: an argument that makes no sense, before the model runs.
+        ValueError, TypeError: an argument that makes no sense, before the model runs; too little memory.
 
     Example:
         >>> from helpers.models import load_causal_lm
@@ -51,16 +51,14 @@ def generate_text(
         True
     """
     ids, run = check_run(lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length)
-    count = check_whole_number(num_return_sequences, "num_return_sequences")
-    if count > 1 and not do_sample:
-        raise ValueError("With do_sample=False all texts are the same: leave num_return_sequences at 1.")
+    count = check_count(num_return_sequences, do_sample)
     ends = end_tokens(lm)
     sampling = {"temperature": run.temperature, "top_k": run.top_k or 0, "top_p": 1.0} if do_sample else {}
     config = GenerationConfig(
         max_new_tokens=run.max_new_tokens, num_return_sequences=count, do_sample=do_sample, **sampling,
         eos_token_id=ends or None, pad_token_id=ends[0] if ends else 0,  # padded is what ends early
     )
-    with _random_numbers_from(run.seed, lm.model.device):
+    with enough_memory(lm, count), _random_numbers_from(run.seed, lm.model.device):
         rows = lm.model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
     texts = [prompt + decode_after(lm, ids, row[ids.shape[1] :].tolist()) for row in rows]
     return texts[0] if count == 1 else texts

@@ -21,6 +21,7 @@ from helpers.checkpoints import (
     names_of,
     on_disk,
     read,
+    shown,
 )
 
 __all__ = ["KNOWN_MODELS", "LanguageModel", "ModelNotAvailable", "load_causal_lm", "load_masked_lm"]
@@ -146,10 +147,10 @@ def load_masked_lm(name="bert-base-uncased", fallback=None, device=None):
 def _load(kind, name, fallback, device):
     for given in (name, name if fallback is None else fallback):
         if not isinstance(given, str | Path) or not str(given).strip():
-            raise TypeError(f"A model is named by text, such as 'gpt2', not {given!r}.")
+            raise TypeError(f"A model is named by text, such as 'gpt2', not {shown(given)}.")
     if fallback is not None and not on_disk(str(fallback)):
         raise ValueError(
-            f"The fallback {fallback!r} is not on this machine, and a fallback must need no network. "
+            f"The fallback {shown(str(fallback))} is not on this machine, and a fallback must need no network. "
             f"Use the bundled {names_of(kind)[0]!r}, or a folder that holds a model."
         )
     device = checked_device(device)
@@ -162,5 +163,5 @@ def _load(kind, name, fallback, device):
     except (ModelNotAvailable, KeyboardInterrupt) as error:
         if fallback is None:
             raise
-        print(getattr(error, "reason", f"Loading {name!r} was interrupted."), f"Using {fallback!r} instead.")
+        print(getattr(error, "reason", f"Loading {shown(str(name))} was interrupted."), f"Using {fallback!r} instead.")
     return open_model(str(fallback))

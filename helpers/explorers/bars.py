@@ -56,7 +56,7 @@ def bars_html(bars, caption=""):
     head = f'<th>token</th><td class="wide">{axis}</td><th><i></i>model %</th>'
     head += "<th><b></b>truth %</th>" if with_truth else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f'<style>{STYLE}</style><div class="lmm-bars">{table}<small>{html.escape(caption)}</small></div>'
+    return f'<style>{STYLE}</style><div class="lmm-bars">{table}<small>{visible(caption)}</small></div>'
 
 
 def _percent(p):
@@ -76,7 +76,7 @@ def visible(text, keep=" \n\t"):
 def status_html(sentence, problem=""):
     """A line that screen readers announce when it changes; what went wrong stands in front."""
     problem = f'<span class="lmm-problem">{visible(problem)}</span>' if problem else ""
-    return f'<p role="status" aria-live="polite" class="lmm-status">{problem}{html.escape(sentence)}</p>'
+    return f'<p role="status" aria-live="polite" class="lmm-status">{problem}{visible(sentence)}</p>'
 
 
 def texts_html(prompt, continuations):
