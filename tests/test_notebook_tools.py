@@ -90,7 +90,7 @@ def test_a_widget_without_its_tag_is_not_stored(write):
     assert "no tag 'widget'" in store_outputs.faults(notebook)[0]
 
 
-@pytest.mark.parametrize("text", ["  0%|          | 0/10 [00:00<?, ?it/s]", "causal model:   0%|   | 0/4", "a: b: 100%|#|"])
+@pytest.mark.parametrize("text", ["  0%|    | 0/10 [00:00<?, ?it/s]", "causal model:   0%|   | 0/4", "a: b: 100%|#|"])
 def test_progress_bars_are_told_from_live_views(text):
     bar = {"data": {store_outputs.WIDGET_VIEW: {}, "text/plain": text}}
     assert store_outputs.is_progress_bar(bar)
