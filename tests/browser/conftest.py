@@ -157,6 +157,17 @@ def open_notebook(lab, browser):
         lab.api("DELETE", f"kernels/{kernel['id']}")
 
 
+@pytest.fixture(scope="module")
+def opened(open_notebook, request):
+    """The notebook that the test module names `NOTEBOOK`: (page, the notebook in it)."""
+    return open_notebook(request.module.NOTEBOOK)
+
+
+@pytest.fixture
+def notebook(opened):
+    return opened[1]
+
+
 @pytest.fixture
 def screenshots():
     """A function: keep pictures of what a locator holds, in both themes, at 1280 and at 400 pixels."""

@@ -5,22 +5,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_sampling_explorer import FAULTS, bars, expect_other_bars, number_box
-from tests.notebook_plugin import ROOT
 
 NOTEBOOK = "06_fill_mask_with_bert.ipynb"
-HERE = (ROOT / "notebooks" / NOTEBOOK).exists()
-pytestmark = pytest.mark.skipif(not HERE, reason="notebook 06 is not here")
 CAT, PAIR = "The [MASK] sat on the mat.", "The [MASK] said [MASK]."
-
-
-@pytest.fixture(scope="module")
-def opened(open_notebook):
-    return open_notebook(NOTEBOOK)
-
-
-@pytest.fixture
-def notebook(opened):
-    return opened[1]
 
 
 @pytest.fixture

@@ -4,25 +4,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.notebook_plugin import ROOT
+from tests.browser.test_sampling_explorer import FAULTS
 
 NOTEBOOK = "01_two_ways_to_read.ipynb"
-FAULTS = (
-    "[data-mime-type$='jupyter.stderr'], [data-mime-type$='jupyter.error'], "
-    ".jupyter-widgets-error-widget, .jp-mod-broken"
-)
-HERE = (ROOT / "notebooks" / NOTEBOOK).exists()
-pytestmark = pytest.mark.skipif(not HERE, reason="notebook 01 is not here")
-
-
-@pytest.fixture(scope="module")
-def opened(open_notebook):
-    return open_notebook(NOTEBOOK)
-
-
-@pytest.fixture
-def notebook(opened):
-    return opened[1]
 
 
 @pytest.fixture
