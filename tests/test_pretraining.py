@@ -15,7 +15,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from helpers.lab import pocketweb, pretraining
-from helpers.lab.pretraining import Batches, build_model, build_tokenizer, learning_rate_at, pretrain, save
+from helpers.lab.pretraining import (
+    Batches,
+    _split_by_tokens,
+    build_model,
+    build_tokenizer,
+    learning_rate_at,
+    pretrain,
+    save,
+)
 from helpers.models import load_causal_lm, load_masked_lm
 
 from .notebook_plugin import ROOT
@@ -378,3 +386,22 @@ def test_two_processes_learn_what_one_learns(objective, tmp_path):
 def history_of(folder):
     with safe_open(folder / "checkpoint.safetensors", "pt") as file:
         return json.loads(file.metadata()["history"])
+
+
+def test_micro_batches_cost_as_little_as_any_grouping():
+    rows = [[0] * length for length in (3, 3, 4, 9, 10, 30, 31, 40)]
+
+    def cost(groups):
+        return sum(len(group) * len(group[-1]) + 20 for group in groups)
+
+    def groupings(rows):
+        if not rows:
+            yield []
+        for end in range(1, len(rows) + 1):
+            if end == 1 or end * len(rows[end - 1]) <= 70:
+                yield from ([rows[:end], *rest] for rest in groupings(rows[end:]))
+
+    found = _split_by_tokens(rows, most=70, price=20)
+    assert sum(found, []) == rows
+    assert cost(found) == min(map(cost, groupings(rows)))
+    assert len(_split_by_tokens([[0] * 2000], most=1024)) == 1

@@ -35,6 +35,7 @@ from transformers import (
 )
 
 from helpers.lab import pocketweb
+from helpers.lab.muon import Muon
 from helpers.models import LanguageModel
 
 CONTEXT = 256  # tokens
@@ -151,15 +152,23 @@ class Batches:
         return rows
 
 
-def _split_by_tokens(rows, tokens=1024):
-    """Sorted rows in groups of about so many tokens: little padding, products still large."""
-    groups, filled = [[]], 0
-    for row in rows:
-        if filled >= tokens:
-            groups, filled = [*groups, []], 0
-        groups[-1].append(row)
-        filled += len(row)
-    return groups
+def _split_by_tokens(rows, most=1024, price=48):
+    """Rows, sorted by length, in groups of at most so many tokens, padding included, at the lowest cost.
+
+    The cost is the padded tokens and a price for each group, what a forward and backward pass costs beyond its tokens.
+    """
+    costs, cuts = [0], [0]
+    for end, row in enumerate(rows, start=1):
+        sizes = {begin: (end - begin) * len(row) for begin in range(end)}
+        allowed = [begin for begin, size in sizes.items() if size <= most or begin == end - 1]
+        best = min(allowed, key=lambda begin: costs[begin] + sizes[begin])
+        costs.append(costs[best] + sizes[best] + price)
+        cuts.append(best)
+    groups, end = [], len(rows)
+    while end:
+        groups.append(rows[cuts[end] : end])
+        end = cuts[end]
+    return groups[::-1]
 
 
 class SummedLoss(torch.nn.Module):
@@ -188,9 +197,6 @@ class SummedLoss(torch.nn.Module):
 def build_optimizers(model):
     """Muon for the matrices of the layers, AdamW for all else: embeddings, biases and normalisations.
 
-    Muon (Jordan et al., 2024) makes every direction of a matrix's update equally long; at AdamW's root mean square,
-    one learning rate serves both (Liu et al., 2025).
-
     Example:
         >>> muon, adamw = build_optimizers(build_model("causal", build_tokenizer(), n_layer=1, d_model=8, n_head=2))
         >>> len(muon.param_groups[0]["params"])
@@ -199,8 +205,7 @@ def build_optimizers(model):
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
     matrices = [p for p in model.parameters() if p.ndim == 2 and id(p) not in embeddings]
     others = [p for p in model.parameters() if p.ndim != 2 or id(p) in embeddings]
-    muon = torch.optim.Muon(matrices, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
-    return muon, torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    return Muon(matrices), torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
 
 
 def learning_rate_at(step, steps, peak, warmup_steps, decay_steps):

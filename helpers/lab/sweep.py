@@ -8,7 +8,8 @@ it cools down, the rate falling to zero over the last sixth of the tokens, and i
 points for little more than the price of the last. A point is one file in the folder, written whole or not at all, so
 that an interrupted sweep goes on where it stopped. Workers that share a folder share the work: each run has a lock.
 
-The learning rate is the same for all sizes; `PLAN` holds runs at half and at twice that rate, which show what it costs.
+The learning rate is the same number over the width for all sizes; `PLAN` holds runs at half and at twice that rate,
+which show what the rule costs.
 """
 
 import csv
@@ -28,13 +29,11 @@ from helpers.lab.pretraining import pretrain
 from helpers.lab.scaling import exact_training_flops
 
 SIZES = {  # layers, width, heads
-    "causal": (
-        (2, 8, 1), (2, 12, 1), (2, 16, 1), (2, 24, 1), (3, 32, 1), (3, 48, 2), (4, 64, 2), (4, 96, 3), (4, 128, 4)
-    ),
-    "masked": ((2, 8, 1), (2, 16, 1), (2, 24, 1), (3, 32, 1), (3, 48, 2), (4, 64, 2), (4, 128, 4)),
+    "causal": ((2, 8, 1), (2, 16, 1), (2, 24, 1), (3, 32, 1), (3, 48, 2), (4, 64, 2), (4, 96, 3), (4, 128, 4)),
+    "masked": ((2, 8, 1), (2, 16, 1), (3, 32, 1), (3, 48, 2), (4, 64, 2), (4, 128, 4)),
 }
-TOKENS = tuple(200_000 * 2**n for n in range(6))  # 0.2 to 6.4 million
-LEARNING_RATE = 4e-3
+TOKENS = tuple(100_000 * 2**n for n in range(6))  # 0.1 to 3.2 million
+RATE_TIMES_WIDTH = 0.64  # the learning rate at the peak, times the width
 TOKENS_PER_STEP = 1024
 COOLED = 1 / 6  # share of a point's tokens read at a falling rate
 EXAM = {"causal": (1000, 1.0), "masked": (800, 0.15)}  # unseen documents, and the share of their tokens that is asked
@@ -57,19 +56,24 @@ class Run(NamedTuple):
     d_model: int
     n_head: int
     seed: int = 0
-    learning_rate: float = LEARNING_RATE
     tokens: tuple = TOKENS
+    rate_factor: float = 1.0  # 1 is the rule
+
+    @property
+    def learning_rate(self):
+        return self.rate_factor * RATE_TIMES_WIDTH / self.d_model
 
     @property
     def name(self):
-        return f"{self.objective}-{self.n_layer}x{self.d_model}-seed{self.seed}-rate{self.learning_rate:g}"
+        return f"{self.objective}-{self.n_layer}x{self.d_model}-seed{self.seed}-rate{self.rate_factor:g}"
 
 
 PLAN = (
-    *(Run(objective, *size) for objective, sizes in SIZES.items() for size in sizes),
-    *(Run("causal", *size, seed, tokens=TOKENS[:4]) for size in SIZES["causal"][1:7] for seed in (1, 2)),
-    *(Run(objective, *size, 0, rate, TOKENS[3:4]) for objective, size, rate in itertools.product(
-        SIZES, ((2, 16, 1), (4, 64, 2)), (LEARNING_RATE / 2, LEARNING_RATE * 2))),
+    *(Run("causal", *size) for size in SIZES["causal"]),
+    *(Run("masked", *size, tokens=TOKENS[:5]) for size in SIZES["masked"]),
+    *(Run(objective, *size, tokens=TOKENS[2:3], rate_factor=factor) for objective, size, factor in itertools.product(
+        SIZES, ((2, 16, 1), (4, 64, 2)), (0.5, 2.0))),
+    *(Run("causal", *size, seed, TOKENS[1:4]) for size in SIZES["causal"][2:] for seed in (1, 2)),
 )
 
 
@@ -127,7 +131,7 @@ def _measure(run, lm, history):
     exam = unseen(run.objective, *EXAM[run.objective])
     of = gap_to_floor(lm, exam)["all"]
     length = sum(len(document.tokens) + 2 for document in exam.documents) / len(exam.documents)
-    known = run._asdict() | {"tokens": history[-1]["tokens"]}
+    known = run._asdict() | {"learning_rate": run.learning_rate, "tokens": history[-1]["tokens"]}
     point = known | {
         "n_params": lm.n_params, "n_body_params": _body_params(lm.model), "loss": of.loss.nats,
         "loss_error": of.loss.standard_error, "floor": of.floor.nats, "gap": of.gap.nats,
@@ -152,6 +156,30 @@ def _body_params(model):
     """Parameters without the embeddings of tokens and positions, which Kaplan et al. (2020) leave out, too."""
     embeddings = {id(m.weight): m.weight.numel() for m in model.modules() if type(m).__name__ == "Embedding"}
     return sum(p.numel() for p in model.parameters()) - sum(embeddings.values())
+
+
+def read(name, folder=DATA):
+    """The rows of "sweep" or "abilities", as dicts; what looks like a number is one.
+
+    Raises:
+        FileNotFoundError: the folder has no such table.
+
+    Example:
+        >>> sorted({row["objective"] for row in read("sweep")})
+        ['causal', 'masked']
+    """
+    with open(Path(folder) / f"{name}.csv", encoding="utf-8") as file:
+        next(file)  # the command that made it
+        return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _number(text):
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
 
 
 def add_arguments(parser):
