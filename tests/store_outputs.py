@@ -22,13 +22,13 @@ PROGRESS_BAR = re.compile(r"\s*(.*:)?\s*\d+%\|")
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
-def execute(path, timeout=600):
+def execute(path, timeout=600, kernel_name="python3"):
     """The notebook at `path`, run from top to bottom; `timeout` is in seconds per cell."""
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
         notebook,
         timeout=timeout,
-        kernel_name="python3",
+        kernel_name=kernel_name,
         resources={"metadata": {"path": str(Path(path).resolve().parent)}},
         store_widget_state=True,
         record_timing=False,
