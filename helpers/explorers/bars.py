@@ -12,9 +12,6 @@ from typing import NamedTuple
 
 import ipywidgets as widgets
 
-from helpers.models import ModelNotAvailable
-
-FOR_THE_READER = (ValueError, TypeError, ModelNotAvailable)  # errors whose sentences belong on the page
 STYLE = (Path(__file__).parents[1] / "data" / "explorers.css").read_text(encoding="utf-8")
 
 
@@ -83,7 +80,8 @@ def texts_html(prompt, continuations):
     """Texts side by side, {title: what the model wrote}: the prompt pale, the new part marked."""
     typed = f"<span>{visible(prompt)}</span>"
     cards = (f"<div><strong>{k}</strong>{typed}<mark>{visible(new)}</mark></div>" for k, new in continuations.items())
-    return f'<div class="lmm-texts">{"".join(cards)}</div>'
+    live = ' aria-live="polite"' if len(continuations) > 1 else ""  # of a single text the status tells each step
+    return f'<div class="lmm-texts"{live}>{"".join(cards)}</div>'
 
 
 def labelled(box, slider, to_box):

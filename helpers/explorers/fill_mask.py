@@ -8,19 +8,19 @@ blanks, which no masked model gives.
 import html
 import re
 import warnings
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import ipywidgets as widgets
 
-from helpers.charts import Picture, show_widget
+from helpers.charts import Picture
 from helpers.checks import check_whole_number
-from helpers.explorers.bars import FOR_THE_READER, Bar, bars_html, labelled, row, sized, status_html, visible
+from helpers.explorers.bars import Bar, bars_html, labelled, row, sized, status_html, visible
+from helpers.explorers.base import Explorer, bar_lines, load_lines, never_seen
 from helpers.fill_mask import BLANK, fill_mask
 from helpers.lab import pocketweb
-from helpers.models import KNOWN_MODELS, load_masked_lm
+from helpers.models import load_masked_lm
 
-PICKED = ("pocket-bert", "bert-base-uncased", "roberta-base", "distilbert-base-uncased", "albert-base-v2")
+OFFERED = ("pocket-bert", "bert-base-uncased", "roberta-base", "distilbert-base-uncased", "albert-base-v2")
 SHOWN = 10  # bars for each blank; one more row sums up the rest of the vocabulary
 ONE_BY_ONE = 24  # words to the right of the first blank that appear one at a time; the last brings all that follow
 WORD = re.compile(rf"\s*(?:{re.escape(BLANK)}|\w+(?:['’]\w+)*|\S)")
@@ -107,14 +107,11 @@ def fill_mask_picture(lm, text, targets=None, right_words=None):
     lines = [f"{view.shown!r} filled by {lm.name}; {sentence}"]
     for number, bars in enumerate(tables, 1):
         lines += [f" blank {number}"] if len(tables) > 1 else []
-        for bar in bars:
-            label = repr(bar.label) if bar.is_token else bar.label
-            truth = "" if bar.truth is None else f"  truth {bar.truth:.1%}"
-            lines.append(f"  {label:16} {bar.probability:.1%}{truth}")
+        lines += bar_lines(bars)
     return Picture(status_html(sentence) + page, "\n".join(lines))
 
 
-class FillMaskExplorer(widgets.VBox):
+class FillMaskExplorer(Explorer):
     """A masked language model with a text to edit: bars for each blank, and a slider that reveals the right side.
 
     The controls are attributes, so that a cell can move them: `text`, `model`, `targets` (words with commas between
@@ -132,51 +129,43 @@ class FillMaskExplorer(widgets.VBox):
 
     def __init__(self, lm, text="The [MASK] sat on the mat.", targets=None):
         self._views = _views(lm, text, targets)
-        self.lm = self._first = lm
+        super().__init__(f"A text with blanks and a slider on {lm.name}")
+        model = self._offer(lm, OFFERED)
         self.text = sized(widgets.Textarea(text, description="text", rows=2), "auto")
-        self.model = widgets.Dropdown(options=list(dict.fromkeys([lm.name, *PICKED])), description="model")
         self.targets = sized(widgets.Text(", ".join(targets or ()), description="targets"), "330px")
         self.targets.placeholder, self.targets.continuous_update = "such as cat, dog, then Enter", False
         self.right_words, self._slider = widgets.BoundedIntText(description="right words"), widgets.IntSlider()
-        self.bars, self.status = widgets.HTML(), widgets.HTML()
-        self.show_code = widgets.ToggleButton(description="Show as code", icon="code", layout={"width": "auto"})
-        self._code = sized(widgets.Textarea(description="code", rows=12), "auto")
-        super().__init__([
-            self.text, row(sized(self.model, "250px"), self.targets),
-            row(labelled(self.right_words, self._slider, int)), self.status, self.bars, row(self.show_code), self._code,
-        ], layout={"max_width": "780px"})
-        for control, answer in (
-            (self.text, self._read), (self.targets, self._read), (self.model, self._change_model),
-            (self.right_words, self._draw), (self.show_code, self._draw),
-        ):
-            control.observe(answer, names="value")
+        self.bars, self._code.rows = widgets.HTML(), 12
+        self.children = [
+            self.text, row(model, self.targets), row(labelled(self.right_words, self._slider, int)), self.status,
+            self.bars, row(self.show_code), self._code,
+        ]
+        for control in (self.text, self.targets):
+            control.observe(self._take_over, names="value")
+        self._draw_on(self.right_words)
         self._reveal_all()
-
-    def _ipython_display_(self, **_):
-        sentence = f"A text with blanks and a slider on {self.lm.name}, alive in a running notebook."
-        show_widget(self, Picture(f"<p><em>{html.escape(sentence)}</em></p>", sentence))
 
     def code(self):
         """The plain transformers script that gives the numbers of the bars."""
-        name, view, tokenizer = self.lm.name, self._views[self.right_words.value], self.lm.tokenizer
-        on_hub = name in KNOWN_MODELS and KNOWN_MODELS[name].download_mb
+        view, tokenizer = self._views[self.right_words.value], self.lm.tokenizer
         ids = sorted({candidate.token_id for candidates in view.blanks for candidate in candidates})
         text, found = view.shown.replace(BLANK, tokenizer.mask_token), "[found]" if len(view.blanks) == 1 else "found"
         targets = f", targets={tokenizer.convert_ids_to_tokens(ids)}" if self._words() else ""
-        script = "from transformers import pipeline" + (_LOAD_FROM_HUB if on_hub else _LOAD_BUNDLED) + _FILL
-        return script.format(name=name, text=text, n=SHOWN, targets=targets, found=found)
+        load = "from transformers import pipeline" + load_lines(self.lm, _LOAD_BUNDLED, _LOAD_FROM_HUB)
+        return load + _FILL.format(text=text, n=SHOWN, targets=targets, found=found)
 
     def _words(self):
         return [word.strip() for word in self.targets.value.split(",") if word.strip()] or None
 
-    def _read(self, _=None):
+    def _load(self, name):
+        return load_masked_lm(name)
+
+    def _take_over(self, _=None):
         """Ask the model about the text as it stands now, at every length of its right context."""
         self._views = []  # and it stays so if the text cannot be read
-        self.bars.add_class("lmm-stale")
-        with self._errors_on_page():
+        with self._errors_on_page(self.bars):
             self._views = _views(self.lm, self.text.value, self._words())
             self._reveal_all()
-            self.bars.remove_class("lmm-stale")
 
     def _reveal_all(self):
         last, self.right_words.value = len(self._views) - 1, 0  # a position that every text has
@@ -185,31 +174,11 @@ class FillMaskExplorer(widgets.VBox):
         self.right_words.value = last
         self._draw()
 
-    def _draw(self, _=None):
-        """Show the answer at the present length of the right context. Runs no model."""
-        self._code.layout.display = "" if self.show_code.value else "none"
-        if self._views:  # else the status says why the text cannot be read
-            unknown = self.lm.unknown_words(self.text.value)
-            remark = f"{self.lm.name} has never seen: {', '.join(unknown[:8])}. " if unknown else ""
-            self.bars.value, sentence, _ = _look(self.lm, self._views[self.right_words.value])
-            self.status.value, self._code.value = status_html(sentence, remark), self.code()
-
-    def _change_model(self, change):
-        if (name := change["new"]) != self.lm.name:
-            size = f" ({KNOWN_MODELS[name].download_mb} MB)" if name in KNOWN_MODELS else ""
-            self.status.value = status_html(f"Loading {name}{size} ...")
-            with self._errors_on_page():
-                self.lm = self._first if name == self._first.name else load_masked_lm(name)
-                self._read()
-
-    @contextmanager
-    def _errors_on_page(self):
-        try:
-            yield
-        except FOR_THE_READER as error:
-            self.status.value = status_html("", str(error))
-        finally:
-            self.model.value = self.lm.name  # the old one, where a new one cannot be had
+    def _show(self):
+        if not self._views:
+            return None
+        self.bars.value, sentence, _ = _look(self.lm, self._views[self.right_words.value])
+        return sentence, never_seen(self.lm, self.text.value)
 
 
 _LOAD_BUNDLED = """

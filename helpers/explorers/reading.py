@@ -14,13 +14,13 @@ from typing import NamedTuple
 import ipywidgets as widgets
 import torch
 
-from helpers.charts import Picture, show_widget
+from helpers.charts import Picture
 from helpers.checks import check_text, check_whole_number
-from helpers.explorers.bars import FOR_THE_READER, Bar, bars_html, labelled, row, sized, status_html, visible
+from helpers.explorers.bars import Bar, bars_html, labelled, row, sized, status_html, visible
+from helpers.explorers.base import Explorer, load_lines, never_seen
 from helpers.fill_mask import BLANK
 from helpers.generation import next_token_logits
 from helpers.lab import pocketweb
-from helpers.models import KNOWN_MODELS
 
 SHOWN = 8  # bars at most; one more row sums up the rest of the vocabulary
 TEXT = "Review: We went to a [MASK]. The music was lovely. The soup was superb. Highly recommended."
@@ -125,7 +125,7 @@ def reading_picture(causal, masked, text=TEXT, revealed=0):
     return Picture(f'{status_html(sentence)}<div class="lmm-pair">{pair}</div>', text)
 
 
-class ReadingExplorer(widgets.VBox):
+class ReadingExplorer(Explorer):
     """The same text for a causal and a masked model: bars for the hidden word, and a slider that reveals what follows.
 
     The controls are attributes, so that a cell can move them: `text` (holds one [MASK], with words on both sides),
@@ -145,29 +145,22 @@ class ReadingExplorer(widgets.VBox):
     """
 
     def __init__(self, causal, masked, text=TEXT):
-        self.causal, self.masked = causal, masked
         self._readings = _read(causal, masked, text)
+        super().__init__(f"A slider on {causal.name} and {masked.name}")
+        self.causal, self.masked = causal, masked
         self.text = sized(widgets.Textarea(text, description="text", rows=2, continuous_update=False), "auto")
         self.revealed = widgets.BoundedIntText(0, min=0, max=len(self._readings.words), description="revealed")
         self._slider = widgets.IntSlider(0, min=0, max=self.revealed.max)
-        self.show_code = widgets.ToggleButton(description="Show as code", icon="code", layout={"width": "auto"})
-        self._code = sized(widgets.Textarea(description="code", rows=20), "auto")
         layout = {"flex": "1 1 300px", "min_width": "0", "max_width": "98%", "padding": "0 10px 0 0"}
         self.causal_bars, self.masked_bars = widgets.HTML(layout=layout), widgets.HTML(layout=layout)
-        self.status = widgets.HTML()
         self._bars = row(self.causal_bars, self.masked_bars)
         self.text.observe(self._change_text, names="value")
-        for control in (self.revealed, self.show_code):
-            control.observe(self._draw, names="value")
-        super().__init__([
+        self._draw_on(self.revealed)
+        self.children = [
             self.text, row(labelled(self.revealed, self._slider, int), self.show_code), self.status,
             self._bars, self._code,
-        ], layout={"max_width": "780px"})
+        ]
         self._draw()
-
-    def _ipython_display_(self, **_):
-        sentence = f"A slider on {self.causal.name} and {self.masked.name}, alive in a running notebook."
-        show_widget(self, Picture(f"<p><em>{html.escape(sentence)}</em></p>", sentence))
 
     def code(self):
         """The plain transformers script that prints the likeliest tokens of both models at this place."""
@@ -175,36 +168,25 @@ class ReadingExplorer(widgets.VBox):
         blanked = "".join([left, self.masked.tokenizer.mask_token, *words[: self.revealed.value]])
         script = "import torch\n"
         for lm, text, place in (self.causal, left.removesuffix(" "), "-1"), (self.masked, blanked, _BLANK_PLACE):
-            on_hub = lm.name in KNOWN_MODELS and KNOWN_MODELS[lm.name].download_mb
-            load = _LOAD_FROM_HUB if on_hub else _LOAD_BUNDLED
-            script += load.format(name=lm.name, kind=lm.kind, Kind=lm.kind.title())
+            script += load_lines(lm, _LOAD_BUNDLED, _LOAD_FROM_HUB)
             script += _ASK.format(text=text, place=place)
         return script
 
     def _change_text(self, _=None):
         """Let both models read the new text, and hide all behind the blank."""
         self._readings = None
-        self._bars.add_class("lmm-stale")  # in case that the text cannot be read
-        try:
+        with self._errors_on_page(self._bars):
             self._readings = _read(self.causal, self.masked, self.text.value)
-        except FOR_THE_READER as error:
-            self.status.value = status_html("", str(error))
-            return
-        self._bars.remove_class("lmm-stale")
-        self.revealed.value = 0
-        self.revealed.max = self._slider.max = len(self._readings.words)
-        self._draw()
+            self.revealed.value = 0
+            self.revealed.max = self._slider.max = len(self._readings.words)
+            self._draw()
 
-    def _draw(self, _=None):
-        """Show what was read at the present place. Runs no model."""
-        self._code.layout.display = "" if self.show_code.value else "none"
-        if self._readings is None:  # the status says why the text cannot be read
-            return
+    def _show(self):
+        if self._readings is None:
+            return None
         panels, sentence = _look(self.causal, self.masked, self._readings, self.revealed.value)
         self.causal_bars.value, self.masked_bars.value = panels
-        unknown = ", ".join(self.masked.unknown_words(self.text.value)[:8])
-        remark = unknown and f"{self.masked.name} has never seen: {unknown}."
-        self.status.value, self._code.value = status_html(sentence, remark), self.code()
+        return sentence, never_seen(self.masked, self.text.value)
 
 
 _LOAD_BUNDLED = """

@@ -5,22 +5,21 @@ HTML, and a callback puts that HTML into the page.
 """
 
 import asyncio
-import html
 import math
 import sys
 import warnings
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import ipywidgets as widgets
 import torch
 
-from helpers.charts import Picture, show_widget
+from helpers.charts import Picture
 from helpers.checks import check_sampling
-from helpers.explorers.bars import FOR_THE_READER, Bar, bars_html, labelled, row, sized, status_html, texts_html
+from helpers.explorers.bars import Bar, bars_html, labelled, row, sized, status_html, texts_html
+from helpers.explorers.base import Explorer, bar_lines, load_lines, never_seen
 from helpers.generation import decode_after, distribution, encode, end_tokens, generate_text
 from helpers.lab import pocketweb
-from helpers.models import KNOWN_MODELS, load_causal_lm
+from helpers.models import load_causal_lm
 
 SHOWN = 12  # bars; two more rows sum up the rest of the vocabulary
 
@@ -88,15 +87,11 @@ def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
     """
     temperature, top_k = check_sampling(temperature, top_k, lm)
     bars, sentence, caption = _look(lm, _reach(lm, prompt, encode(lm, prompt)), temperature, top_k)
-    lines = [f"the token after {prompt!r} by {lm.name}; {sentence}"]
-    for bar in bars:
-        label = repr(bar.label) if bar.is_token else bar.label
-        truth = "" if bar.truth is None else f"  truth {bar.truth:.1%}"
-        lines.append(f"  {label:16} {'' if bar.kept else 'cut '}{bar.probability:.1%}{truth}")
+    lines = [f"the token after {prompt!r} by {lm.name}; {sentence}", *bar_lines(bars)]
     return Picture(status_html(sentence) + bars_html(bars, caption), "\n".join(lines))
 
 
-class SamplingExplorer(widgets.VBox):
+class SamplingExplorer(Explorer):
     """A causal language model with its knobs: bars for the next token, a step at a time or a whole text.
 
     The controls are attributes, so that a cell can move them: `prompt`, `model`, `temperature`, `top_k` (the size of
@@ -119,12 +114,11 @@ class SamplingExplorer(widgets.VBox):
     ):
         encode(lm, prompt)
         temperature, top_k = check_sampling(temperature, top_k, lm)
-        self.lm = self._first = lm
+        super().__init__(f"Sliders on {lm.name}")
+        model = self._offer(lm, ["pocket-gpt2", "gpt2", "distilgpt2", "gpt2-medium"])
         self._writing = None
         low, high, vocab = min(0.1, temperature), max(2.0, temperature), len(lm.vocabulary)
-        names = dict.fromkeys([lm.name, "pocket-gpt2", "gpt2", "distilgpt2", "gpt2-medium"])
         self.prompt = sized(widgets.Textarea(prompt, description="prompt", rows=2), "auto")
-        self.model = sized(widgets.Dropdown(options=list(names), description="model"), "250px")
         self.seed = sized(widgets.BoundedIntText(seed, min=0, max=2**31 - 4, description="seed"))
         self.tokens = sized(widgets.BoundedIntText(max_new_tokens, min=1, max=lm.context, description="tokens"))
         self.temperature = widgets.BoundedFloatText(temperature, min=low, max=high, step=0.05)
@@ -132,34 +126,26 @@ class SamplingExplorer(widgets.VBox):
         self.top_k = widgets.BoundedIntText(top_k or vocab, min=1, max=vocab, description="top-k")
         self._cut = widgets.FloatLogSlider(base=10, min=0, max=math.log10(vocab), step=0.02)
         warmth = labelled(self.temperature, widgets.FloatSlider(min=low, max=high, step=0.05), lambda x: round(x, 2))
-        self.bars, self.status, self.written, self.seeds = (widgets.HTML() for _ in range(4))
+        self.bars, self.written, self.seeds = (widgets.HTML() for _ in range(3))
         self._write_button = self._button("Write", "pencil", self._write_or_stop)
         buttons = (
             self._button("Step", "step-forward", self.step), self._write_button,
             self._button("Four seeds", "columns", self.several), self._button("Start over", "undo", self._restart),
         )
-        self.show_code = widgets.ToggleButton(description="Show as code", icon="code", layout={"width": "auto"})
-        self._code = sized(widgets.Textarea(description="code", rows=20), "auto")
         for control in (self.prompt, self.seed):
             control.observe(self._restart, names="value")
-        for control in (self.temperature, self.top_k, self.tokens, self.show_code):
-            control.observe(self._draw, names="value")
-        self.model.observe(self._change_model, names="value")
-        super().__init__([
-            self.prompt, row(self.model, self.seed, self.tokens),
+        self._draw_on(self.temperature, self.top_k, self.tokens)
+        self.children = [
+            self.prompt, row(model, self.seed, self.tokens),
             row(warmth, labelled(self.top_k, self._cut, round)), self.status, self.bars,
             row(*buttons, self.show_code), self.written, self.seeds, self._code,
-        ], layout={"max_width": "780px"})
+        ]
         self._restart()
 
     def _button(self, label, icon, action):
         button = widgets.Button(description=label, icon=icon, layout={"width": "auto"})
         button.on_click(action)
         return button
-
-    def _ipython_display_(self, **_):
-        sentence = f"Sliders on {self.lm.name}, alive in a running notebook."
-        show_widget(self, Picture(f"<p><em>{html.escape(sentence)}</em></p>", sentence))
 
     def step(self, _=None):
         """Draw one token from the bars and move on. Returns whether the text can go on from there."""
@@ -200,9 +186,8 @@ class SamplingExplorer(widgets.VBox):
 
     def code(self):
         """The plain transformers script that writes what *Write* writes from the prompt on."""
-        name, (temperature, top_k) = self.lm.name, self._settings()
-        on_hub = name in KNOWN_MODELS and KNOWN_MODELS[name].download_mb
-        return (_LOAD_FROM_HUB if on_hub else _LOAD_BUNDLED).format(name=name) + _GENERATE.format(
+        temperature, top_k = self._settings()
+        return load_lines(self.lm, _LOAD_BUNDLED, _LOAD_FROM_HUB) + _GENERATE.format(
             prompt=self.prompt.value, seed=self.seed.value, n=self.tokens.value, temperature=temperature,
             top_k=top_k or 0,
         )
@@ -214,57 +199,39 @@ class SamplingExplorer(widgets.VBox):
         """Back to the prompt and to the seed's first draw."""
         self._stop()
         self._place, self.seeds.value = None, ""
-        self.bars.add_class("lmm-stale")  # in case that the prompt cannot be read
-        with self._errors_on_page():
+        with self._errors_on_page(self.bars):
             self._start, self._ended = encode(self.lm, self.prompt.value), False
             self._random = torch.Generator().manual_seed(self.seed.value)
             self._place = _reach(self.lm, self.prompt.value, self._start)
             self._arrive()
-            self.bars.remove_class("lmm-stale")
 
     def _arrive(self):
         """Show a new place: the text so far, then its bars."""
         self.written.value = texts_html(self.prompt.value, {"": self._new_text(self._place.ids)})
-        unknown = self.lm.unknown_words(self.prompt.value)
-        self._remark = f"{self.lm.name} has never seen: {', '.join(unknown[:8])}. " if unknown else ""
-        self._remark += "The model ended its text here." if self._ended else ""
+        self._remark = never_seen(self.lm, self.prompt.value) + self._ended * "The model ended its text here."
         self._draw()
 
-    def _draw(self, _=None):
-        """Show the place at the present settings. Runs no model."""
-        self._code.layout.display = "" if self.show_code.value else "none"
-        if self._place is not None:  # else the status says why the prompt cannot be read
-            with self._errors_on_page():
-                bars, sentence, caption = _look(self.lm, self._place, *self._settings())
-                self.bars.value, self.status.value = bars_html(bars, caption), status_html(sentence, self._remark)
-                self._code.value = self.code()
+    def _show(self):
+        if self._place is None:
+            return None
+        bars, sentence, caption = _look(self.lm, self._place, *self._settings())
+        self.bars.value, new = bars_html(bars, caption), self._place.ids[0, self._start.shape[1] :].tolist()
+        step = f"token {len(new)} is {self.lm.vocabulary[new[-1]]!r}; then " if new else ""
+        return step + sentence, self._remark
 
     def _new_text(self, ids):
         return decode_after(self.lm, self._start, ids[0, self._start.shape[1] :].tolist())
 
-    def _change_model(self, change):
-        name, everything = change["new"], self.top_k.value == self.top_k.max
-        if name == self.lm.name:
-            return
+    def _load(self, name):
         self._stop()
-        size = f" ({KNOWN_MODELS[name].download_mb} MB)" if name in KNOWN_MODELS else ""
-        self.status.value = status_html(f"Loading {name}{size} ...")
-        try:
-            with self._errors_on_page():
-                self.lm = self._first if name == self._first.name else load_causal_lm(name)
-                self._place, vocab = None, len(self.lm.vocabulary)
-                self.top_k.max, self._cut.max, self.tokens.max = vocab, math.log10(vocab), self.lm.context
-                self.top_k.value = vocab if everything else self.top_k.value
-                self._restart()
-        finally:
-            self.model.value = self.lm.name  # the old one, where the new one cannot be had
+        return load_causal_lm(name)
 
-    @contextmanager
-    def _errors_on_page(self):
-        try:
-            yield
-        except FOR_THE_READER as error:
-            self.status.value = status_html("", str(error))
+    def _take_over(self):
+        everything, vocab = self.top_k.value == self.top_k.max, len(self.lm.vocabulary)
+        self._place = None
+        self.top_k.max, self._cut.max, self.tokens.max = vocab, math.log10(vocab), self.lm.context
+        self.top_k.value = vocab if everything else self.top_k.value
+        self._restart()
 
     def _write_or_stop(self, _=None):
         if self._writing is not None:
