@@ -40,7 +40,7 @@ def explorers(lab, open_notebook):
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # or the page would ask for one
     notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, CELLS)), metadata=kernel)
     nbformat.write(notebook, lab.work / "notebooks" / "hostile.ipynb")
-    page, shown = open_notebook("hostile.ipynb")
+    page, shown, _ = open_notebook("hostile.ipynb")
     boxes = shown.locator(".widget-vbox").filter(has=page.locator("[role=status]"))
     boxes = boxes.filter(has=page.locator("textarea"))
     expect(boxes).to_have_count(2)

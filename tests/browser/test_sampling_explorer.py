@@ -1,14 +1,10 @@
-"""Notebook 05 in a real browser: it runs whole, and the sliders and buttons of its explorer are alive."""
+"""Notebook 05 in a real browser: its sliders lead the bars, and its text comes in a stream."""
 import re
 
 import pytest
 from playwright.sync_api import expect
 
 NOTEBOOK = "05_generate_text_with_gpt2.ipynb"
-FAULTS = (
-    "[data-mime-type$='jupyter.stderr'], [data-mime-type$='jupyter.error'], "
-    ".jupyter-widgets-error-widget, .jp-mod-broken"
-)
 
 
 @pytest.fixture
@@ -36,10 +32,6 @@ def bars(explorer):
 def expect_other_bars(explorer, before):
     same = re.compile(rf"^{re.escape(before)}$")
     expect(explorer.locator("table").first).not_to_have_text(same, use_inner_text=True)
-
-
-def test_notebook_runs_without_error_or_warning(notebook):
-    expect(notebook.locator(FAULTS)).to_have_count(0)
 
 
 def test_temperature_slider_moves_by_keyboard(explorer):
@@ -71,12 +63,6 @@ def test_top_k_is_typed_into_its_labelled_box(explorer):
     expect(explorer.locator("table").first).to_contain_text("cut")
 
 
-def test_every_control_has_a_name(explorer):
-    for control in explorer.locator("input, textarea, select, button").all():
-        if control.is_visible():
-            expect(control).to_have_accessible_name(re.compile(r"\w"))
-
-
 def test_step_and_write_add_text(explorer):
     new = explorer.locator("mark").first
     button(explorer, "Start over").click()
@@ -97,17 +83,3 @@ def test_step_and_write_add_text(explorer):
         explorer.page.wait_for_timeout(20)
     assert len(lengths) > 3, "the text came in one piece, not in a stream"
     expect(write).to_be_visible(timeout=30_000)  # the button is itself again: the text is complete
-
-
-def test_pictures_for_the_record(opened, explorer, screenshots):
-    """The light picture at 1280 pixels is the README's: copy it to .github/pictures/sampling_explorer.png."""
-    page, notebook = opened
-    for label, value in (("temperature", "0.8"), ("top-k", "5")):
-        number_box(explorer, label).fill(value)
-        number_box(explorer, label).press("Enter")
-    button(explorer, "Start over").click()
-    expect(explorer.locator("[role=status]")).to_contain_text("temperature 0.80, top-k 5: 5 of")
-    button(explorer, "Four seeds").click()
-    expect(explorer.locator("mark").nth(4)).to_have_text(re.compile(r"\S"))
-    screenshots(page, explorer, "sampling-explorer")
-    expect(notebook.locator(FAULTS)).to_have_count(0)

@@ -1,10 +1,8 @@
-"""Notebook 01 in a real browser: it runs whole, and its sliders move what they should and nothing else."""
+"""Notebook 01 in a real browser: its sliders move what they should and nothing else."""
 import re
 
 import pytest
 from playwright.sync_api import expect
-
-from tests.browser.test_sampling_explorer import FAULTS
 
 NOTEBOOK = "01_two_ways_to_read.ipynb"
 
@@ -24,10 +22,6 @@ def handle(box):
 def bars(explorer):
     """The tables of the causal and of the masked model, as text."""
     return [explorer.locator("table").nth(n).inner_text() for n in (0, 1)]
-
-
-def test_notebook_runs_without_error_or_warning(notebook):
-    expect(notebook.locator(FAULTS)).to_have_count(0)
 
 
 def test_the_first_slider_hides_another_word(notebook):
@@ -79,19 +73,3 @@ def test_another_text_is_read_when_the_box_is_left(explorer):
     text.fill(before)
     text.blur()
     expect(status).to_contain_text("0 of 11 words")
-
-
-def test_every_control_has_a_name(explorer):
-    for control in explorer.locator("input, textarea, select, button").all():
-        if control.is_visible():
-            expect(control).to_have_accessible_name(re.compile(r"\w"))
-
-
-def test_pictures_for_the_record(opened, explorer, screenshots):
-    page, notebook = opened
-    handle(explorer).press("Home")
-    for _ in range(8):
-        handle(explorer).press("ArrowRight")
-    expect(explorer.locator("[role=status]")).to_contain_text("8 of 11 words")
-    screenshots(page, explorer, "reading-explorer")
-    expect(notebook.locator(FAULTS)).to_have_count(0)

@@ -1,0 +1,109 @@
+"""Every notebook in a real browser: it runs whole, all its controls are alive and have names, and it stays at home.
+
+The other tests of a notebook, which expect it as it opens, run before these.
+"""
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.hands import CONTROLS, IN_ITS_BOX, SAID, all_widgets, controls, move, wait_for_another
+from tests.browser.lab import FAULTS, set_theme
+
+COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the one remote picture, in the first cell
+GAME = "What comes next?"  # what it shows changes with the bet and not with the boxes: test_guessing_game.py
+HANDLE = "noUi-handle"
+OUTPUTS = ".jp-OutputArea-output"
+HEIGHT = "notebook => notebook.querySelector('.jp-WindowedPanel-outer').scrollHeight"
+
+
+def test_it_runs_whole_without_error_or_warning(notebook):
+    expect(notebook.locator(FAULTS)).to_have_count(0)
+
+
+def test_every_control_has_a_name(notebook):
+    """And every slider, to which ipywidgets gives none, has a number box with a name beside it."""
+    for widget in all_widgets(notebook):
+        for control in widget.locator(CONTROLS).all():
+            if control.get_attribute("role") == "slider":
+                assert control.evaluate(IN_ITS_BOX), widget.inner_text()
+            elif control.is_visible():
+                expect(control).to_have_accessible_name(re.compile(r"\w"))
+
+
+def test_every_picture_has_words(notebook):
+    outputs = notebook.locator(OUTPUTS)
+    for picture in outputs.locator("img").all():
+        assert len(picture.get_attribute("alt") or "") > 20, picture.evaluate("it => it.outerHTML.slice(0, 300)")
+    expect(outputs.locator("canvas, svg:not(button svg)")).to_have_count(0)  # these would need words of another kind
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])
+def test_axe_finds_nothing_serious_in_our_outputs(opened, theme):
+    set_theme(opened.page, theme)
+    assert serious_faults(opened) == []
+
+
+def serious_faults(opened):
+    """What axe-core calls serious or critical, but for the sliders' handles, to which ipywidgets gives no name.
+
+    The page is made as high as the notebook: of text that is scrolled away axe measures no contrast.
+    """
+    page, context, options = opened.page, {"include": [[OUTPUTS]]}, {"resultTypes": ["violations"]}
+    page.set_viewport_size({"width": 1280, "height": 300 + opened.notebook.evaluate(HEIGHT)})
+    found = Axe().run(page, context=context, options=options).response["violations"]
+    page.set_viewport_size({"width": 1280, "height": 900})
+    return [
+        (fault["id"], node["html"][:300], node["failureSummary"])
+        for fault in found
+        for node in fault["nodes"]
+        if fault["impact"] in ("serious", "critical")
+        and not (fault["id"] == "aria-input-field-name" and HANDLE in node["html"])
+    ]
+
+
+def test_axe_would_find_pale_text_and_a_box_without_a_name(opened):
+    output = opened.notebook.locator(OUTPUTS).first
+    output.evaluate("it => it.insertAdjacentHTML('beforeend', '<p id=pale style=color:#bbb>pale</p><input id=bare>')")
+    found = {fault for fault, *_ in serious_faults(opened)}
+    output.evaluate("it => { for (const id of ['pale', 'bare']) it.querySelector('#' + id).remove() }")
+    assert found == {"color-contrast", "label"}
+
+
+@pytest.mark.parametrize("hand", ["keyboard", "mouse"])
+def test_every_control_moves(notebook, hand):
+    for widget in all_widgets(notebook):
+        if GAME not in widget.inner_text():
+            moved = controls(widget)
+            for control in moved:
+                move(control, hand)
+            for control in reversed([control for control in moved if control.kind == "toggle"]):
+                move(control, hand)  # back again
+    expect(notebook.locator(FAULTS)).to_have_count(0)
+
+
+def test_every_answer_has_a_reason_of_its_own(notebook):
+    """By Tab and Space. One answer of a quiz is right; of a prediction, none is called right or wrong."""
+    for widget in all_widgets(notebook):
+        answers, said = widget.locator("input[type=radio]"), []
+        for n in range(answers.count()):
+            before = widget.evaluate(SAID)
+            answers.nth(n - 1).press("Tab") if n else answers.first.focus()
+            expect(answers.nth(n)).to_be_focused()
+            answers.nth(n).press("Space")
+            wait_for_another(SAID, widget, before, "an answer by Space")
+            said.append(widget.evaluate(SAID))
+        assert len(set(said)) == len(said), said
+        verdicts = [sentence.split(".")[0] for sentence in said if not sentence.startswith("Your guess:")]
+        assert verdicts.count("Right") == bool(verdicts), said
+        assert all(len(sentence) > len("Not this one. ") + 5 for sentence in said), said
+
+
+def test_pictures_for_the_record(opened, screenshots):
+    stem = opened.page.url.partition("?")[0].rpartition("/")[2].rpartition("-")[0]
+    screenshots(opened.page, {f"{stem}-{n}": widget for n, widget in enumerate(all_widgets(opened.notebook), 1)})
+
+
+def test_nothing_beyond_loopback_was_asked_for(opened):
+    assert set(opened.beyond_loopback) <= {COLAB_BADGE}

@@ -1,0 +1,99 @@
+"""The pictures of the README, from a real JupyterLab: `python -m tests.pictures`.
+
+Notebook 05 runs in headless Chromium, the sliders of its first explorer are moved, and every change is a frame. For the
+light and for the dark theme it writes an animation, and a still for readers who want no motion, to `.github/pictures/`.
+Needs Chromium, as the browser tests do.
+"""
+import argparse
+import io
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.hands import all_widgets, wait_until_still
+from tests.browser.lab import find_browser, running_browser, running_lab, set_theme
+from tests.notebook_plugin import ROOT
+
+FOLDER = ROOT / ".github" / "pictures"
+NOTEBOOK = "05_generate_text_with_gpt2.ipynb"
+PROMPT = "The cat sat on the"
+LIMIT = 1.5e6  # bytes
+MARGIN = 12  # pixels around the explorer
+SCRIPT = (  # label of the number box beside the slider, the places that the slider comes to, ms that each is shown
+    ("temperature", (0.8, 0.7, 0.6, 0.5, 0.4, 0.3), 120), ("temperature", (0.2,), 1200),
+    ("temperature", (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6), 120), ("temperature", (1.8,), 1200),
+    ("top-k", (400, 100, 50, 30, 20, 14, 10, 7, 5), 120), ("top-k", (4,), 1200),
+    ("temperature", (1.5, 1.2, 1.0), 120), ("temperature", (0.8,), 800),
+)
+STEPS = 9  # presses of *Step*, 350 ms each, at the end
+
+
+def put(explorer, label, value):
+    box = explorer.get_by_label(label, exact=True)
+    box.fill(str(value))
+    box.press("Enter")
+
+
+def press(explorer, label):
+    explorer.get_by_role("button", name=re.compile(rf"\b{label}$")).click()
+
+
+def frames(explorer):
+    """Pairs of a picture and the ms that it is shown."""
+    page, status = explorer.page, explorer.locator("[role=status]")
+    explorer.get_by_label("prompt", exact=True).fill(PROMPT)
+    put(explorer, "top-k", 2697)
+    press(explorer, "Start over")
+    wait_until_still(explorer)
+    explorer.evaluate("it => it.scrollIntoView({block: 'center'})")
+    top, end = explorer.bounding_box(), explorer.locator(".lmm-texts").first.bounding_box()
+    clip = {"x": top["x"] - MARGIN, "y": top["y"] - MARGIN, "width": 780 + 2 * MARGIN}
+    clip["height"] = end["y"] + end["height"] + MARGIN - clip["y"]
+
+    def shot(ms):
+        page.evaluate("() => document.activeElement.blur()")
+        return Image.open(io.BytesIO(page.screenshot(clip=clip, animations="disabled"))).convert("RGB"), ms
+
+    for label, values, ms in SCRIPT:
+        for value in values:
+            put(explorer, label, value)
+            expect(status).to_contain_text(f"{label} {value:.2f}" if label == "temperature" else f"{label} {value}:")
+            yield shot(ms)
+    for n in range(1, STEPS + 1):
+        press(explorer, "Step")
+        expect(status).to_contain_text(f"token {n} is")
+        yield shot(350 if n < STEPS else 2500)
+
+
+def save(pictures, stem):
+    images, times = zip(*pictures, strict=True)
+    file = FOLDER / f"{stem}.webp"
+    images[0].save(file, save_all=True, append_images=images[1:], duration=times, loop=0, lossless=True, method=4)
+    images[-1].save(FOLDER / f"{stem}.png", optimize=True)
+    return file
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.pictures", description=__doc__.split("\n")[0])
+    parser.parse_args()
+    if find_browser() is None:
+        sys.exit("No Chromium on this machine: install it, or name its file in the variable CHROMIUM.")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, running_browser() as browser, running_lab(Path(folder)) as lab:
+        sharp = {"device_scale_factor": 2, "viewport": {"width": 1000, "height": 1000}}
+        with lab.opened(browser, NOTEBOOK, **sharp) as opened:
+            explorer = all_widgets(opened.notebook)[0]
+            for theme in ("Light", "Dark"):
+                set_theme(opened.page, theme)
+                file = save(frames(explorer), f"sliders_{theme.lower()}")
+                print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1e6:.2f} MB")
+                if file.stat().st_size > LIMIT:
+                    sys.exit(f"That is more than {LIMIT / 1e6} MB.")
+
+
+if __name__ == "__main__":
+    main()
