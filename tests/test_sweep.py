@@ -7,7 +7,7 @@ import pytest
 
 from helpers.lab import sweep
 from helpers.lab.pretraining import pretrain
-from helpers.lab.sweep import PLAN, Run, run_sweep
+from helpers.lab.sweep import ADDERS, PLAN, Run, run_sweep
 
 TINY = (Run("causal", 1, 8, 1, tokens=(4096, 8192)), Run("masked", 1, 8, 1, tokens=(4096,)))
 
@@ -91,17 +91,37 @@ def test_a_run_that_another_worker_holds_is_left_to_it(tmp_path):
     assert {json.loads(file.read_text())["point"]["objective"] for file in tmp_path.rglob("*.json")} == {"masked"}
 
 
+def test_a_specialist_reads_one_genre_and_is_asked_about_it_alone(tmp_path, monkeypatch):
+    options = []
+    monkeypatch.setattr(sweep, "pretrain", lambda **given: options.append(given) or pretrain(**given))
+    run_sweep(tmp_path / "work", tmp_path, [TINY[0]._replace(reads="sums", tokens=(4096,))])
+    assert {given["genres"] for given in options} == {("sums",)}
+    assert table(tmp_path / "sweep.csv") == []  # another floor than that of all of PocketWeb
+    asked = {(row["reads"], row["ability"]) for row in table(tmp_path / "abilities.csv")}
+    assert asked == {("sums", "sums of 1 digit")}
+
+
+def test_numbers_are_read_as_numbers(tmp_path):
+    run_sweep(tmp_path / "work", tmp_path, TINY)
+    row = sweep.read("sweep", tmp_path)[0]
+    assert (row["objective"], row["d_model"], type(row["loss"])) == ("causal", 8, float)
+
+
 def test_the_plan_is_as_large_as_promised():
     names = [(run.name, tokens) for run in PLAN for tokens in run.tokens]
     assert len(names) == len(set(names))
+    plan = [run for run in PLAN if run.reads == "all"]
     for objective, n_sizes, n_tokens in (("causal", 8, 6), ("masked", 6, 5)):
-        main = [run for run in PLAN if run.objective == objective and run.seed == 0 and len(run.tokens) > 1]
+        main = [run for run in plan if run.objective == objective and run.seed == 0 and len(run.tokens) > 2]
         assert len(main) >= n_sizes
         assert all(len(run.tokens) >= n_tokens for run in main)
         body = [12 * run.n_layer * run.d_model**2 for run in main]
         assert max(body) / min(body) >= 100
-    causal = {(run.n_layer, run.d_model, tokens) for run in PLAN[:8] for tokens in run.tokens}
+    causal = {(run.n_layer, run.d_model, tokens) for run in plan[:8] for tokens in run.tokens}
     thrice = [
-        {(run.n_layer, run.d_model, tokens) for run in PLAN if run.objective == "causal" and run.seed == seed
+        {(run.n_layer, run.d_model, tokens) for run in plan if run.objective == "causal" and run.seed == seed
          for tokens in run.tokens} for seed in (0, 1, 2)]
     assert len(set.intersection(*thrice)) >= len(causal) / 3
+    adders = {run.d_model: {other.seed for other in ADDERS if other.d_model == run.d_model} for run in ADDERS}
+    assert len(adders) >= 8
+    assert sum(len(seeds) == 3 for seeds in adders.values()) >= 3

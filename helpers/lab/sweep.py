@@ -7,6 +7,7 @@ A run is an objective, a size, a seed and a learning rate. It trains at a consta
 it cools down, the rate falling to zero over the last sixth of the tokens, and is measured: one run gives all of its
 points for little more than the price of the last. A point is one file in the folder, written whole or not at all, so
 that an interrupted sweep goes on where it stopped. Workers that share a folder share the work: each run has a lock.
+`ADDERS` read sums alone and stand in abilities.csv only.
 
 The learning rate is the same number over the width for all sizes; `PLAN` holds runs at half and at twice that rate,
 which show what the rule costs.
@@ -29,8 +30,8 @@ from helpers.lab.pretraining import pretrain
 from helpers.lab.scaling import exact_training_flops
 
 SIZES = {  # layers, width, heads
-    "causal": ((2, 8, 1), (2, 16, 1), (2, 24, 1), (3, 32, 1), (3, 48, 2), (4, 64, 2), (4, 96, 3), (4, 128, 4)),
-    "masked": ((2, 8, 1), (2, 16, 1), (3, 32, 1), (3, 48, 2), (4, 64, 2), (4, 128, 4)),
+    "causal": ((2, 8, 1), (2, 12, 1), (2, 16, 1), (2, 24, 1), (3, 32, 1), (3, 48, 2), (4, 64, 2), (4, 96, 3)),
+    "masked": ((2, 8, 1), (2, 16, 1), (2, 24, 1), (3, 32, 1), (3, 48, 2), (4, 64, 2)),
 }
 TOKENS = tuple(100_000 * 2**n for n in range(6))  # 0.1 to 3.2 million
 RATE_TIMES_WIDTH = 0.64  # the learning rate at the peak, times the width
@@ -58,6 +59,7 @@ class Run(NamedTuple):
     seed: int = 0
     tokens: tuple = TOKENS
     rate_factor: float = 1.0  # 1 is the rule
+    reads: str = "all"  # or the one genre that it reads
 
     @property
     def learning_rate(self):
@@ -65,15 +67,24 @@ class Run(NamedTuple):
 
     @property
     def name(self):
-        return f"{self.objective}-{self.n_layer}x{self.d_model}-seed{self.seed}-rate{self.rate_factor:g}"
+        return f"{self.objective}-{self.n_layer}x{self.d_model}-seed{self.seed}-rate{self.rate_factor:g}-{self.reads}"
+
+    @property
+    def genres(self):
+        return None if self.reads == "all" else (self.reads,)
 
 
+ADDERS = tuple(
+    Run("causal", 2, width, max(1, width // 16), seed, TOKENS[1:5], reads="sums")
+    for seed in (0, 1, 2) for width in (8, 12, 16, 20, 24, 32, 48, 64) if seed == 0 or width >= 32
+)  # read nothing but sums, which all of PocketWeb teaches far too slowly for these sizes
 PLAN = (
     *(Run("causal", *size) for size in SIZES["causal"]),
     *(Run("masked", *size, tokens=TOKENS[:5]) for size in SIZES["masked"]),
     *(Run(objective, *size, tokens=TOKENS[2:3], rate_factor=factor) for objective, size, factor in itertools.product(
         SIZES, ((2, 16, 1), (4, 64, 2)), (0.5, 2.0))),
-    *(Run("causal", *size, seed, TOKENS[1:4]) for size in SIZES["causal"][2:] for seed in (1, 2)),
+    *ADDERS,
+    *(Run("causal", *size, seed, TOKENS[1:3]) for size in SIZES["causal"] for seed in (1, 2)),
 )
 
 
@@ -110,14 +121,12 @@ def _make_point(folder, run, tokens):
     options = {
         "objective": run.objective, "n_layer": run.n_layer, "d_model": run.d_model, "n_head": run.n_head,
         "seed": run.seed, "learning_rate": run.learning_rate, "tokens_per_step": TOKENS_PER_STEP,
-        "warmup_steps": 50, "checkpoint_every": 1000,
+        "warmup_steps": 50, "checkpoint_every": 1000, "genres": run.genres,
     }
-    pretrain(steps=steps - cooled, decay_steps=0, folder=going, **options)
+    _train(steps=steps - cooled, decay_steps=0, folder=going, **options)
     shutil.rmtree(cooling, ignore_errors=True)
     shutil.copytree(going, cooling)
-    lm, history = pretrain(steps=steps, decay_steps=cooled, folder=cooling, **options)
-    if history[-1]["step"] < steps:
-        raise KeyboardInterrupt  # pretrain has kept what it had
+    lm, history = _train(steps=steps, decay_steps=cooled, folder=cooling, **options)
     point = _measure(run, lm, history)
     file = _point_file(folder, run, tokens)
     file.with_suffix(".part").write_text(json.dumps(point), encoding="utf-8")
@@ -126,9 +135,16 @@ def _make_point(folder, run, tokens):
     print(f"{run.name}, {tokens:,} tokens: {point['point']['gap']:.3f} nats above the floor", flush=True)
 
 
+def _train(**options):
+    lm, history = pretrain(**options)
+    if len(history) < options["steps"]:
+        raise KeyboardInterrupt  # pretrain has kept what it had
+    return lm, history
+
+
 def _measure(run, lm, history):
     lm.model.eval()
-    exam = unseen(run.objective, *EXAM[run.objective])
+    exam = unseen(run.objective, *EXAM[run.objective], run.genres)
     of = gap_to_floor(lm, exam)["all"]
     length = sum(len(document.tokens) + 2 for document in exam.documents) / len(exam.documents)
     known = run._asdict() | {"learning_rate": run.learning_rate, "tokens": history[-1]["tokens"]}
@@ -140,6 +156,8 @@ def _measure(run, lm, history):
     }
     answers = []
     for ability, items in ITEMS.items():
+        if run.reads != "all" and not ability.startswith(run.reads):
+            continue
         asked = items()
         given = answer(lm, asked)
         chance = sum(item.chance for item in asked) / len(asked)
@@ -201,7 +219,7 @@ def _write_tables(folder, output, plan):
     files = [_point_file(folder, run, tokens) for run in plan for tokens in run.tokens]
     points = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
     made_by = f"made by: python -m helpers sweep; on {platform.machine()}, {os.cpu_count()} cores; {len(points)} points"
-    _write_csv(output / "sweep.csv", made_by, [point["point"] for point in points])
+    _write_csv(output / "sweep.csv", made_by, [p["point"] for p in points if p["point"]["reads"] == "all"])
     _write_csv(output / "abilities.csv", made_by, [row for point in points for row in point["answers"]])
 
 
