@@ -59,7 +59,15 @@ def test_examples_decide_the_label(n_examples):
 
 def test_without_examples_the_label_is_anybodys_guess():
     for item in few_shot(0, 10):
-        assert max(pocketweb.next_token(item.prompt).values()) < 0.2
+        truth = pocketweb.next_token(item.prompt)
+        assert list(truth.values()) == pytest.approx([item.chance] * abilities.LABELS)
+
+
+def test_with_one_example_a_blind_guess_is_the_label_in_the_row():
+    items = few_shot(1, 400)
+    assert {item.chance for item in items} == {0.5}
+    repeated = sum(item.prompt.split("\n")[0].endswith(f":{item.answer}") for item in items)
+    assert abs(repeated / 400 - 0.5) < 0.1
 
 
 def test_wrong_labels_change_the_labels_alone():

@@ -17,7 +17,8 @@ import torch
 
 from helpers.lab import pocketweb
 
-LABELLED = 2  # labels in a row of labelled examples
+LABELS = 6  # that a row of labelled examples may choose from
+LABELLED = 2  # of them in a row
 
 
 class Item(NamedTuple):
@@ -78,7 +79,8 @@ def few_shot(n_examples, n_items, seed=0, right_labels=True):
     """Labelled examples in a row, whose labels are new words each time; the answer is the label of one more.
 
     Both labels stand in the row, unless there are fewer examples. With `right_labels=False` the labels of the
-    examples are drawn at random from the two: a model that still answers as before did not read them.
+    examples are drawn at random from the two: a model that still answers as before did not read them. A blind guess
+    says one of the two, if there is an example, and else any label.
 
     Example:
         >>> few_shot(2, 1)[0].prompt.count(chr(10))
@@ -94,7 +96,7 @@ def few_shot(n_examples, n_items, seed=0, right_labels=True):
             *examples, (asked, answer) = lines
             said = [(name, label if right_labels else rng.choice(labels)) for name, label in examples]
             prompt = "\n".join([*(f"{name}: {label}" for name, label in said), f"{asked}:"])
-            items.append(Item(prompt, f" {answer}", 1 / max(1, len(labels))))
+            items.append(Item(prompt, f" {answer}", 1 / (LABELLED if examples else LABELS)))
         if len(items) == n_items:
             return items
 

@@ -1,0 +1,116 @@
+"""The echo game, played alone: a phrase of random words comes again and again, and a small GPT-2 must go on.
+
+No phrase comes twice, so nothing can be learned by heart. Once the first word of the phrase has come again, every
+further word is certain to whoever looks up what followed the last time: the *induction* that needs two layers, one in
+which each place notes the word before it, and one that finds the place whose note is the present word.
+Left out: PocketWeb, whose echo games are one genre among many and are asked by `helpers.lab.abilities`.
+"""
+
+from typing import NamedTuple
+
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+N_WORDS, N_TOKENS = 63, 64  # in the game, and in one text of it; the ids are 1 to 63, and 0 is not used
+SHORTEST, LONGEST = 5, 20  # words in a phrase, all different
+BATCH, WIDTH = 32, 32
+
+
+class Look(NamedTuple):
+    """Mean attention from the places whose next word is certain, for each layer; and what equal weights would give."""
+
+    back: list  # to the place before
+    back_chance: float
+    induction: list  # to all places after an earlier occurrence of the present word
+    induction_chance: float
+
+
+def games(n, seed):
+    """Games with phrases of random length: ids [n, 64], and where the next word is certain [n, 63].
+
+    Example:
+        >>> ids, certain = games(2, seed=0)
+        >>> ids.shape, certain.shape
+        (torch.Size([2, 64]), torch.Size([2, 63]))
+    """
+    draw = torch.Generator().manual_seed(seed)
+    length = torch.randint(SHORTEST, LONGEST + 1, (n, 1), generator=draw)  # of the phrase
+    phrase = torch.rand(n, N_WORDS, generator=draw).argsort(1) + 1  # all words in random order; the first ones count
+    place = torch.arange(N_TOKENS).expand(n, -1)
+    return phrase.gather(1, place % length), place[:, :-1] >= length
+
+
+def train_echo(n_layer, learning_rate=1e-3, steps=1000, seed=0):
+    """Train a GPT-2 of one head in each layer on new games in every step.
+
+    Returns:
+        (model, history): history is a list of dicts with step, loss (nats per word, all words) and accuracy (share of
+        the certain words that the likeliest token hits), measured on the games of the step before it learns from them.
+
+    Example:
+        >>> model, history = train_echo(n_layer=1, steps=2)
+        >>> [report["step"] for report in history]
+        [0, 1]
+    """
+    torch.manual_seed(seed)
+    shape = {"vocab_size": N_WORDS + 1, "n_positions": N_TOKENS, "n_embd": WIDTH, "n_layer": n_layer, "n_head": 1}
+    shape |= {"bos_token_id": 0, "eos_token_id": 0, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    model = GPT2LMHeadModel(GPT2Config(initializer_range=0.1, activation_function="gelu_pytorch_tanh", **shape))
+    optimizer, history = torch.optim.AdamW(model.parameters(), lr=learning_rate, fused=True), []
+    for step in range(steps):
+        ids, certain = games(BATCH, seed=seed * 1_000_003 + step)
+        logits, answers = model(ids).logits[:, :-1], ids[:, 1:]  # [games, 63, words], [games, 63]
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), answers.flatten())
+        right = (logits.argmax(-1) == answers)[certain]
+        history.append({"step": step, "loss": loss.item(), "accuracy": right.float().mean().item()})
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model, history
+
+
+def attention(model, ids):
+    """The attention of all layers [layers, games, places, places]: a row looks at the columns."""
+    model.set_attn_implementation("eager")  # the default one is quicker and keeps no weights
+    with torch.no_grad():
+        weights = model(ids, output_attentions=True).attentions
+    model.set_attn_implementation("sdpa")
+    return torch.stack(weights)[:, :, 0]
+
+
+def look(model, n=50, seed=0):
+    """How much each layer looks back by one place, and how much it looks up what followed earlier: a `Look`.
+
+    Example:
+        >>> model, _ = train_echo(n_layer=2, steps=0)
+        >>> round(look(model).back_chance, 3)
+        0.031
+    """
+    ids, certain = games(n, seed=-1 - seed)
+    game, place = certain.nonzero(as_tuple=True)
+    weights = attention(model, ids)[:, game, place]  # [layers, certain places, 64]
+    columns = torch.arange(N_TOKENS)
+    before = columns == place[:, None] - 1  # [certain places, 64]
+    earlier = (ids[game] == ids[game, place][:, None]) & (columns < place[:, None])
+    found = []
+    for targets in (before, earlier.roll(1, dims=1)):
+        found.append((weights * targets).sum(-1).mean(-1).tolist())
+        found.append((targets.sum(-1) / (place + 1)).mean().item())
+    return Look(*found)
+
+
+def smoothed(history, over=20):
+    """The accuracy of each step, averaged with that of the steps before it, `over` steps in all.
+
+    Example:
+        >>> smoothed([{"accuracy": 0.0}, {"accuracy": 1.0}, {"accuracy": 1.0}], over=2)
+        [0.0, 0.5, 1.0]
+    """
+    values = [report["accuracy"] for report in history]
+    parts = (values[max(0, end - over) : end] for end in range(1, len(values) + 1))
+    return [sum(part) / len(part) for part in parts]
+
+
+def moment(history, level=0.5):
+    """The first step whose smoothed accuracy reaches a level; None if none does."""
+    return next((step for step, value in enumerate(smoothed(history)) if value >= level), None)
