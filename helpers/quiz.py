@@ -17,7 +17,7 @@ from helpers.charts import Picture, show_widget
 _GOOD, _OTHER, _NEUTRAL = "#009E73", "#D55E00", "#0072B2"
 _LONG_CHOICES = """<style>
 .lmm-choices.lmm-choices label { display: flex; flex-direction: row-reverse; justify-content: flex-end; gap: 6px;
-  height: auto; line-height: 20px; white-space: normal }
+  height: auto; padding-left: 5px; line-height: 20px; white-space: normal }
 .lmm-choices input { flex: none }
 </style>"""
 _guesses = {}

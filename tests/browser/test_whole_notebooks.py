@@ -48,9 +48,10 @@ def test_axe_finds_nothing_serious_in_our_outputs(opened, theme):
 def serious_faults(opened):
     """What axe-core calls serious or critical, but for the sliders' handles, to which ipywidgets gives no name.
 
-    The page is made as high as the notebook: of text that is scrolled away axe measures no contrast.
+    Of text that is scrolled away, or in a body without height, as JupyterLab's, axe measures no contrast.
     """
     page, context, options = opened.page, {"include": [[OUTPUTS]]}, {"resultTypes": ["violations"]}
+    page.add_style_tag(content="html, body { height: 100% }")
     page.set_viewport_size({"width": 1280, "height": 300 + opened.notebook.evaluate(HEIGHT)})
     found = Axe().run(page, context=context, options=options).response["violations"]
     page.set_viewport_size({"width": 1280, "height": 900})
@@ -64,6 +65,7 @@ def serious_faults(opened):
 
 
 def test_axe_would_find_pale_text_and_a_box_without_a_name(opened):
+    set_theme(opened.page, "Light")
     output = opened.notebook.locator(OUTPUTS).first
     output.evaluate("it => it.insertAdjacentHTML('beforeend', '<p id=pale style=color:#bbb>pale</p><input id=bare>')")
     found = {fault for fault, *_ in serious_faults(opened)}
