@@ -20,6 +20,8 @@ PLACES = re.compile(
     r"|\bRepository = \"https://github\.com/)"
     rf"({NAME}(?:/|%2F){NAME})(?=\.git\b|[/\"&?#\s\\)`]|$)"
 )
+# A link of nbgitpuller also names the folder that it makes, which is called like the repository.
+FOLDER = re.compile(r"(?<=branch=main&urlpath=lab%2Ftree%2F)[\w.-]+?(?=%2Fnotebooks%2F)")
 PLACEHOLDER_NOTE = re.compile(r"<!-- placeholder address -->.*?<!-- end of placeholder address -->\n*", re.S)
 
 
@@ -68,12 +70,14 @@ if importlib.util.find_spec("helpers") is None:
 def disagreements(slug=None):
     """One sentence for each address that differs from `slug`, by default the one of pyproject.toml."""
     slug = slug or repository()
-    return [
-        f"{path.relative_to(ROOT).as_posix()} has the address {found}, pyproject.toml has {slug}"
-        for path in files()
-        for found in (place.replace("%2F", "/") for place in PLACES.findall(path.read_text(encoding="utf-8")))
-        if found != slug
-    ]
+    wrong = []
+    for path in files():
+        text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
+        addresses = {place.replace("%2F", "/") for place in PLACES.findall(text)} - {slug}
+        folders = set(FOLDER.findall(text)) - {slug.partition("/")[2]}
+        wrong += [f"{name} has the address {found}, pyproject.toml has {slug}" for found in sorted(addresses)]
+        wrong += [f"{name} has a link to the folder {found}, pyproject.toml has {slug}" for found in sorted(folders)]
+    return wrong
 
 
 def with_address(text, old, new):
@@ -86,7 +90,7 @@ def with_address(text, old, new):
     for slash in ("/", "%2F"):
         before = rf"(github{slash}|github\.com{slash}|gh{slash}){re.escape(old.replace('/', slash))}(?![\w-])"
         text = re.sub(before, rf"\g<1>{new.replace('/', slash)}", text)
-    return text
+    return FOLDER.sub(lambda folder: folder[0].replace(old.partition("/")[2], new.partition("/")[2]), text)
 
 
 def rewrite(new):

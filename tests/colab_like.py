@@ -121,7 +121,7 @@ def check_versions(python, torch=None):
     """Stop unless what is imported has Colab's versions, and `helpers` is not there."""
     imported = json.loads(run(python, "-c", IMPORTED, cwd=python.parent))
     expected = pins() | ({"torch": torch} if torch else {})
-    wrong = {name: found for name, found in imported.items() if name in expected and not found.startswith(expected[name])}
+    wrong = {name: found for name, found in imported.items() if not found.startswith(expected.get(name, found))}
     if wrong:
         raise SystemExit(f"not Colab's versions: {wrong}")
     run(python, "-c", "import importlib.util as u; assert u.find_spec('helpers') is None", cwd=python.parent)

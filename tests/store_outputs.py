@@ -24,12 +24,16 @@ KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "nam
 
 def execute(path, timeout=600, kernel_name="python3"):
     """The notebook at `path`, run from top to bottom; `timeout` is in seconds per cell."""
-    notebook = nbformat.read(path, as_version=4)
+    return run(nbformat.read(path, as_version=4), Path(path).resolve().parent, timeout, kernel_name)
+
+
+def run(notebook, folder, timeout=600, kernel_name="python3"):
+    """The notebook, run as if it stood in that folder."""
     NotebookClient(
         notebook,
         timeout=timeout,
         kernel_name=kernel_name,
-        resources={"metadata": {"path": str(Path(path).resolve().parent)}},
+        resources={"metadata": {"path": str(folder)}},
         store_widget_state=True,
         record_timing=False,
         coalesce_streams=True,
