@@ -1,0 +1,123 @@
+"""What a training would cost: sliders for parameters, tokens and hardware, and every formula beside its result.
+
+The loss is that of the refitted Chinchilla law. What a device can do, draws and costs is for the reader to say: the
+numbers that stand there first are round ones. Left out: cooling, failed runs, people, and what using the model costs.
+"""
+
+import html
+import math
+
+import ipywidgets as widgets
+
+from helpers.charts import Picture, show_widget
+from helpers.explorers.bars import labelled, row, status_html
+from helpers.lab.scaling import CHINCHILLA, compute_optimal, predict_loss, training_flops
+
+INPUTS = {  # argument: label, the value it starts at, lowest, highest
+    "billion_params": ("N, billions", 70, 0.001, 10_000),
+    "billion_tokens": ("D, billions", 1400, 0.001, 100_000),
+    "devices": ("devices", 1000, 1, 1_000_000),
+    "teraflops": ("TFLOP/s each", 100, 0.001, 100_000),
+    "percent_used": ("used, %", 40, 1, 100),
+    "watts": ("watts each", 500, 1, 10_000),
+    "dollars_per_hour": ("$ per hour", 2, 0.01, 1000),
+}
+
+
+def training_cost(**inputs):
+    """What follows from the inputs, named as in INPUTS: {quantity: number}. Those left out stand where they start.
+
+    Raises:
+        TypeError: an input that is not one of INPUTS.
+        ValueError: an input below the lowest or above the highest value.
+
+    Example:
+        >>> cost = training_cost(billion_params=175, billion_tokens=300)  # GPT-3
+        >>> cost["flops"], round(cost["tokens per parameter"], 1)
+        (3.15e+23, 1.7)
+    """
+    if unknown := set(inputs) - set(INPUTS):
+        raise TypeError(f"There is no input {min(unknown)!r}. There are: {', '.join(INPUTS)}.")
+    given = {name: inputs.get(name, start) for name, (_, start, *_) in INPUTS.items()}
+    for name, (_, _, low, high) in INPUTS.items():
+        if not low <= given[name] <= high:
+            raise ValueError(f"{name} must lie between {low} and {high:,}, and is {given[name]}.")
+    n, d = 1e9 * given["billion_params"], 1e9 * given["billion_tokens"]
+    flops = training_flops(n, d)
+    best_n, best_d = compute_optimal(CHINCHILLA, flops)
+    device_hours = flops / (1e12 * given["teraflops"] * given["percent_used"] / 100) / 3600
+    return {
+        "loss": predict_loss(CHINCHILLA, n, d), "flops": flops, "tokens per parameter": d / n, "best n": best_n,
+        "best d": best_d, "best loss": predict_loss(CHINCHILLA, best_n, best_d),
+        "days": device_hours / given["devices"] / 24, "kWh": device_hours * given["watts"] / 1000,
+        "dollars": device_hours * given["dollars_per_hour"],
+    }
+
+
+def _look(inputs):
+    """The table as HTML, and the sentence about it."""
+    cost = training_cost(**inputs)
+    e, a, alpha, b, beta = (getattr(CHINCHILLA, name) for name in ("E", "A", "alpha", "B", "beta"))
+    law, hoffmann = f"{e:.2f} + {a:.0f}/N^{alpha:.3f} + {b:.0f}/D^{beta:.3f}", "Hoffmann and others (2022), eq."
+    best = f"{cost['best n'] / 1e9:,.3g} billion N, {cost['best d'] / 1e9:,.4g} billion D, loss {cost['best loss']:.3f}"
+    lines = [
+        ("loss", f"{cost['loss']:.3f} nats per token", law, f"{hoffmann} 2; Besiroglu and others (2024)"),
+        ("operations", f"{cost['flops']:.3g} FLOP", "C = 6 N D", "Kaplan and others (2020), section 2.1"),
+        ("tokens per parameter", f"{cost['tokens per parameter']:,.3g}", "D / N", ""),
+        ("best use of the same C", best, "lowest loss where 6 N D = C", f"{hoffmann} 4"),
+        ("device hours", f"{cost['kWh'] / inputs['watts'] * 1000:,.3g}", "C / (FLOP/s × used) / 3600", ""),
+        ("time", f"{cost['days']:,.3g} days", "device hours / devices / 24", ""),
+        ("energy", f"{cost['kWh']:,.3g} kWh", "device hours × watts / 1000", "without cooling"),
+        ("cost", f"{cost['dollars']:,.3g} dollars", "device hours × dollars per hour", ""),
+    ]
+    style = 'style="text-align:left;vertical-align:top;padding:3px 14px 3px 0;white-space:normal"'
+    rows = "".join(
+        f'<tr><th scope="row" {style}>{name}</th><td {style}><b>{html.escape(value)}</b></td>'
+        f"<td {style}>{html.escape(formula)}<br><small>{html.escape(source)}</small></td></tr>"
+        for name, value, formula, source in lines
+    )
+    sentence = f"loss {lines[0][1]}; {lines[1][1]}; {'; '.join(value for _, value, *_ in lines[5:])}"
+    return f'<table style="max-width:756px;line-height:1.4">{rows}</table>', sentence, lines
+
+
+def training_cost_picture(**inputs):
+    """What `TrainingCostExplorer` shows, as it stands still: a `Picture`. Inputs and errors: see `training_cost`.
+
+    Example:
+        >>> "3.15e+23" in training_cost_picture(billion_params=175, billion_tokens=300).text
+        True
+    """
+    table, sentence, lines = _look({name: start for name, (_, start, *_) in INPUTS.items()} | inputs)
+    return Picture(status_html(sentence) + table, "\n".join(f"{name}: {value} = {f}" for name, value, f, _ in lines))
+
+
+class TrainingCostExplorer(widgets.VBox):
+    """Number boxes and sliders for parameters, tokens and hardware, above the table of what follows from them.
+
+    The boxes are in `inputs`, {name: box} as in INPUTS, so that a cell can move them. What changes are `table` and
+    `status`, each a `widgets.HTML`.
+
+    Example:
+        >>> explorer = TrainingCostExplorer()
+        >>> explorer.inputs["devices"].value = 100
+        >>> explorer.status.value.count("days")
+        1
+    """
+
+    def __init__(self):
+        self.inputs, self.table, self.status, pairs = {}, widgets.HTML(), widgets.HTML(), []
+        for name, (label, start, low, high) in INPUTS.items():
+            box = self.inputs[name] = widgets.BoundedFloatText(start, min=low, max=high, description=label)
+            slider = widgets.FloatLogSlider(start, base=10, min=math.log10(low), max=math.log10(high), step=0.01)
+            pairs.append(labelled(box, slider, lambda value: float(f"{value:.4g}")))
+            box.observe(self._draw, names="value")
+        super().__init__([row(*pairs), self.status, self.table], layout={"max_width": "780px"})
+        self._draw()
+
+    def _ipython_display_(self, **_):
+        sentence = "Sliders for parameters, tokens and hardware, alive in a running notebook."
+        show_widget(self, Picture(f"<p><em>{sentence}</em></p>", sentence))
+
+    def _draw(self, _=None):
+        self.table.value, sentence, _ = _look({name: box.value for name, box in self.inputs.items()})
+        self.status.value = status_html(sentence)
