@@ -64,7 +64,7 @@ def test_line_budgets():
     first_look = ("models", "generation", "fill_mask")
     assert sum(len(files[f"helpers/{name}.py"].read_text().splitlines()) for name in first_look) < 450
     code = {name: lines_of_code(path) for name, path in files.items()}
-    assert sum(code.values()) < 2900, code
+    assert sum(code.values()) < 3100, code
 
 
 def test_import_is_cheap():
