@@ -1,7 +1,8 @@
 """One JupyterLab and one browser for all tests here, and one page for each notebook.
 
 A test that asks for `opened` or `notebook` runs on the notebook that its module names `NOTEBOOK`, or on every notebook
-there is. Those that train carry the marker `slow_browser`: `pytest -m slow_browser tests/browser` runs them.
+there is. Those of notebooks that train, and those that walk every control, carry the marker `slow_browser`:
+`pytest -m slow_browser tests/browser` runs them.
 Without a browser the tests are skipped, and fail where the environment says `CI=true`. Screenshots go to
 `tests/browser/screenshots/`.
 """

@@ -1,6 +1,7 @@
 """Every notebook in a real browser: it runs whole, all its controls are alive and have names, and it stays at home.
 
-The other tests of a notebook, which expect it as it opens, run before these.
+The other tests of a notebook, which expect it as it opens, run before these. All of these are marked `slow_browser`:
+together they take minutes for each notebook.
 """
 import re
 
@@ -10,6 +11,8 @@ from playwright.sync_api import expect
 
 from tests.browser.hands import CONTROLS, IN_ITS_BOX, SAID, all_widgets, controls, move, wait_for_another
 from tests.browser.lab import FAULTS, set_theme
+
+pytestmark = pytest.mark.slow_browser
 
 COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the one remote picture, in the first cell
 GAME = "What comes next?"  # what it shows changes with the bet and not with the boxes: test_guessing_game.py
