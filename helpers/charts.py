@@ -12,6 +12,7 @@ import itertools
 
 from IPython.display import display
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -94,6 +95,11 @@ def line_chart(
     ax.set_xscale("log" if log_x else "linear")
     ax.set_yscale("log" if log_y else "linear")
     ax.set_ylim(y_limits)
+    for axis in [axis for axis, log in ((ax.xaxis, log_x), (ax.yaxis, log_y)) if log]:
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}" if value < 1e7 else f"{value:.0e}"))
+        axis.set_minor_formatter(NullFormatter())
     _plain(ax, x_label, y_label)
     _label_ends(ax, labels)
     return describe(fig, _sentence(series, x_label, y_label, floor, floor_label))

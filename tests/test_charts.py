@@ -34,6 +34,16 @@ def test_every_front_end_gets_an_alternative():
     assert bundle["image/png"] in bundle["text/html"]
 
 
+@pytest.mark.parametrize(("xs", "labels"), [([2_000, 90_000], ["2,000", "50,000"]), ([10, 3e7], ["100,000", "1e+07"])])
+def test_log_axes_carry_plain_numbers(xs, labels, monkeypatch):
+    monkeypatch.setattr(charts, "describe", lambda fig, alt: fig)
+    ax = line_chart({"loss": (xs, [3.0, 0.2])}, "x", "y", log_x=True, log_y=True).axes[0]
+    shown = {axis.axis_name: [axis.get_major_formatter()(tick) for tick in axis.get_majorticklocs()]
+             for axis in (ax.xaxis, ax.yaxis)}
+    assert set(labels) <= set(shown["x"])
+    assert {"0.2", "0.5", "1", "2"} <= set(shown["y"])
+
+
 def test_the_background_is_opaque_white():
     pixels = image.imread(io.BytesIO(base64.b64decode(line_chart(SERIES, "x", "y")._repr_mimebundle_()["image/png"])))
     assert (pixels[:3] == 1).all()
