@@ -51,8 +51,8 @@ def ruler_picture(rows, ruler, x="n_body_params", x_label="parameters without em
 
     Example:
         >>> row = {"ability": "sums", "ruler": "exact match", "mean": 0.5, "standard_error": 0.1, "size": 7}
-        >>> ruler_picture([row], "exact match", "size", "size").text[:40]
-        'Line chart of share of the answers that '
+        >>> ruler_picture([row], "exact match", "size", "size").text[:26]
+        'Line chart of exact match:'
     """
     lines = {ability: list(zip(*line, strict=True))[:2] for ability, line in _lines(rows, ruler, x).items()}
     worst = 1.03 * max([1.0, *(mean for _, means in lines.values() for mean in means)])

@@ -84,7 +84,7 @@ def look(model, n=50, seed=0):
     Example:
         >>> model, _ = train_echo(n_layer=2, steps=0)
         >>> round(look(model).back_chance, 3)
-        0.031
+        0.032
     """
     ids, certain = games(n, seed=-1 - seed)
     game, place = certain.nonzero(as_tuple=True)
