@@ -30,7 +30,8 @@ def test_two_layers_jump_and_one_does_not(settings, report):
             found.setdefault(n_layer, []).append((jump, end))
             heads = ", ".join(f"{share:.2f}" for share in seen.induction)
             rest = f"looks up {heads}, by chance {seen.induction_chance:.2f}"
-            report(f"echo, {n_layer} layers, seed {seed}: ends at {end:.3f}, passes 0.5 at step {jump}; {rest}")
+            name = f"{n_layer} layer{'s'[: n_layer - 1]}, seed {seed}"
+            report(f"echo, {name}: ends at {end:.3f}, passes 0.5 at step {jump}; {rest}")
     jumps = [jump for jump, _ in found[2]]
     report(f"echo: the jump of two layers comes at steps {min(jumps)} to {max(jumps)}")
     assert min(end for _, end in found[2]) > 0.85
