@@ -118,7 +118,7 @@ def _plain(ax, x_label, y_label):
 def _label_ends(ax, labels):
     """Write each label beside the end of its line, moved up where it would cover the one below."""
     lowest = float("-inf")
-    for x, y, label, colour in sorted(labels, key=lambda end: end[1]):
+    for x, y, label, colour in sorted(labels, key=lambda end: ax.transData.transform(end[:2])[1]):
         height = ax.transData.transform((x, y))[1] / ax.figure.dpi * 72  # in points
         place = lowest = max(height, lowest + 12)
         ax.annotate(label, (x, y), xytext=(8, place - height), textcoords="offset points", va="center",

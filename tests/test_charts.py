@@ -72,6 +72,14 @@ def test_labels_at_the_ends_do_not_cover_each_other(monkeypatch):
     assert all(low.y1 <= high.y0 + 1 for low, high in itertools.pairwise(boxes))
 
 
+def test_labels_stay_at_their_ends_on_an_axis_turned_over(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(charts, "describe", lambda fig, alt: drawn.append(fig) or Picture("", alt))
+    line_chart({"high": ([0, 1], [1, 0.0]), "low": ([0, 1], [1, 0.5])}, "x", "y", y_limits=(1, 0))
+    offsets = {text.get_text(): text.get_position()[1] for text in drawn[0].axes[0].texts}
+    assert offsets == pytest.approx({"high": 0, "low": 0})
+
+
 def test_logarithmic_axes_and_limits(monkeypatch):
     drawn = []
     monkeypatch.setattr(charts, "describe", lambda fig, alt: drawn.append(fig) or Picture("", alt))
