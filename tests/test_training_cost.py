@@ -43,6 +43,12 @@ def test_every_line_names_its_formula():
         assert source in page
 
 
+def test_numbers_are_readable():
+    text = training_cost_picture(billion_params=70, billion_tokens=1400, devices=1).text
+    assert "energy: 2,040,000 kWh" in text
+    assert "time: 170,000 days" in text
+
+
 @pytest.mark.parametrize("name", INPUTS)
 def test_each_box_moves_the_table_and_each_slider_its_box(name):
     explorer = TrainingCostExplorer()

@@ -54,21 +54,27 @@ def training_cost(**inputs):
     }
 
 
+def _written(value):
+    """A number with three digits that count, and without an exponent as long as anybody can read it."""
+    return f"{float(f'{value:.3g}'):,.12g}"
+
+
 def _look(inputs):
     """The table as HTML, and the sentence about it."""
     cost = training_cost(**inputs)
     e, a, alpha, b, beta = (getattr(CHINCHILLA, name) for name in ("E", "A", "alpha", "B", "beta"))
     law, hoffmann = f"{e:.2f} + {a:.0f}/N^{alpha:.3f} + {b:.0f}/D^{beta:.3f}", "Hoffmann and others (2022), eq."
-    best = f"{cost['best n'] / 1e9:,.3g} billion N, {cost['best d'] / 1e9:,.4g} billion D, loss {cost['best loss']:.3f}"
+    best_n, best_d = (_written(cost[name] / 1e9) for name in ("best n", "best d"))
+    best = f"{best_n} billion N, {best_d} billion D, loss {cost['best loss']:.3f}"
     lines = [
         ("loss", f"{cost['loss']:.3f} nats per token", law, f"{hoffmann} 2; Besiroglu and others (2024)"),
         ("operations", f"{cost['flops']:.3g} FLOP", "C = 6 N D", "Kaplan and others (2020), section 2.1"),
-        ("tokens per parameter", f"{cost['tokens per parameter']:,.3g}", "D / N", ""),
+        ("tokens per parameter", _written(cost["tokens per parameter"]), "D / N", ""),
         ("best use of the same C", best, "lowest loss where 6 N D = C", f"{hoffmann} 4"),
-        ("device hours", f"{cost['kWh'] / inputs['watts'] * 1000:,.3g}", "C / (FLOP/s × used) / 3600", ""),
-        ("time", f"{cost['days']:,.3g} days", "device hours / devices / 24", ""),
-        ("energy", f"{cost['kWh']:,.3g} kWh", "device hours × watts / 1000", "without cooling"),
-        ("cost", f"{cost['dollars']:,.3g} dollars", "device hours × dollars per hour", ""),
+        ("device hours", _written(cost["kWh"] / inputs["watts"] * 1000), "C / (FLOP/s × used) / 3600", ""),
+        ("time", f"{_written(cost['days'])} days", "device hours / devices / 24", ""),
+        ("energy", f"{_written(cost['kWh'])} kWh", "device hours × watts / 1000", "without cooling"),
+        ("cost", f"{_written(cost['dollars'])} dollars", "device hours × dollars per hour", ""),
     ]
     style = 'style="text-align:left;vertical-align:top;padding:3px 14px 3px 0;white-space:normal"'
     rows = "".join(
