@@ -64,6 +64,23 @@ def test_each_box_moves_the_table_and_each_slider_its_box(name):
 
 
 @pytest.mark.parametrize("name", INPUTS)
+def test_a_slider_that_snaps_to_its_steps_leaves_the_box_alone(name):
+    """A browser does that as soon as it shows the slider."""
+    explorer = TrainingCostExplorer()
+    box, slider = next(
+        pair.children for pair in explorer.children[0].children if pair.children[0] is explorer.inputs[name])
+    for start in (box.value, 1.234):
+        box.value = start
+        power = module.math.log10(slider.value)
+        for snapped in (module.math.floor(100 * power), module.math.ceil(100 * power)):
+            if abs(snapped / 100 - power) <= 0.005:
+                slider.value = 10 ** (snapped / 100)
+                assert box.value == start
+        slider.value = 10 ** (round(power, 2) + 0.01)
+        assert box.value > start
+
+
+@pytest.mark.parametrize("name", INPUTS)
 @pytest.mark.parametrize("end", ["min", "max"])
 def test_no_slider_reaches_a_value_that_fails(name, end):
     explorer = TrainingCostExplorer()

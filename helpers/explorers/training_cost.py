@@ -4,6 +4,7 @@ The loss is that of the refitted Chinchilla law. What a device can do, draws and
 numbers that stand there first are round ones. Left out: cooling, failed runs, people, and what using the model costs.
 """
 
+import functools
 import html
 import math
 
@@ -17,11 +18,12 @@ INPUTS = {  # argument: label, the value it starts at, lowest, highest
     "billion_params": ("N, billions", 70, 0.001, 10_000),
     "billion_tokens": ("D, billions", 1400, 0.001, 100_000),
     "devices": ("devices", 1000, 1, 1_000_000),
-    "teraflops": ("TFLOP/s each", 100, 0.001, 100_000),
+    "teraflops": ("TFLOP/s", 100, 0.001, 100_000),
     "percent_used": ("used, %", 40, 1, 100),
-    "watts": ("watts each", 500, 1, 10_000),
+    "watts": ("watts", 500, 1, 10_000),
     "dollars_per_hour": ("$ per hour", 2, 0.01, 1000),
 }
+STEP = 0.01  # of the sliders, in powers of ten
 
 
 def training_cost(**inputs):
@@ -57,6 +59,11 @@ def training_cost(**inputs):
 def _written(value):
     """A number with three digits that count, and without an exponent as long as anybody can read it."""
     return f"{float(f'{value:.3g}'):,.12g}"
+
+
+def _number(box, value):
+    """What the box shows for a value of its slider, whose steps are coarser: a number of the reader's own stays."""
+    return box.value if abs(math.log10(value / box.value)) < 0.501 * STEP else float(f"{value:.3g}")
 
 
 def _look(inputs):
@@ -114,8 +121,8 @@ class TrainingCostExplorer(widgets.VBox):
         self.inputs, self.table, self.status, pairs = {}, widgets.HTML(), widgets.HTML(), []
         for name, (label, start, low, high) in INPUTS.items():
             box = self.inputs[name] = widgets.BoundedFloatText(start, min=low, max=high, description=label)
-            slider = widgets.FloatLogSlider(start, base=10, min=math.log10(low), max=math.log10(high), step=0.01)
-            pairs.append(labelled(box, slider, lambda value: float(f"{value:.4g}")))
+            slider = widgets.FloatLogSlider(start, base=10, min=math.log10(low), max=math.log10(high), step=STEP)
+            pairs.append(labelled(box, slider, functools.partial(_number, box)))
             box.observe(self._draw, names="value")
         super().__init__([row(*pairs), self.status, self.table], layout={"max_width": "780px"})
         self._draw()
