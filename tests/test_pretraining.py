@@ -266,6 +266,26 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, change):
         pretrain(**{"objective": "causal", "steps": 2, "folder": tmp_path, **TINY, **change})
 
 
+@OBJECTIVES
+def test_training_goes_on_from_a_model(objective, tmp_path):
+    learned, _ = pretrain(objective, steps=30, **TINY)
+    pretraining.save(learned, tmp_path)
+    model = learned.model.half().float()
+    total, count = 0.0, 0
+    for part in Batches(objective, learned.tokenizer, TINY["tokens_per_step"], seed=1)[0]:
+        predicted = int((part["labels"][:, 1:] != -100).sum())
+        total, count = total + predicted * model(**part).loss.item(), count + predicted
+    _, history = pretrain(objective, steps=1, start_from=tmp_path, seed=1, **TINY)
+    assert losses(history) == pytest.approx([total / count], abs=1e-4)
+
+
+def test_a_model_of_another_size_is_no_start(tmp_path):
+    lm, _ = pretrain("causal", steps=1, **TINY)
+    pretraining.save(lm, tmp_path)
+    with pytest.raises(ValueError, match="another size"):
+        pretrain("causal", steps=1, start_from=tmp_path, **TINY | {"d_model": 32})
+
+
 def test_the_loss_falls_below_that_of_word_counts():
     web = pocketweb.language()
     counts = Counter(token for document in web.sample(3000, 1) for token in (*document.tokens, pocketweb.END))

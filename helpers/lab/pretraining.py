@@ -36,7 +36,7 @@ from transformers import (
 
 from helpers.lab import pocketweb
 from helpers.lab.muon import Muon
-from helpers.models import LanguageModel
+from helpers.models import LanguageModel, load_causal_lm, load_masked_lm
 
 CONTEXT = 256  # tokens
 PAD = "[PAD]"
@@ -220,7 +220,8 @@ def learning_rate_at(step, steps, peak, warmup_steps, decay_steps):
 
 def pretrain(
     objective="causal", steps=1000, n_layer=4, d_model=128, n_head=4, learning_rate=2e-3, tokens_per_step=3072,
-    mask_rate=0.4, warmup_steps=100, decay_steps=250, genres=None, seed=0, folder=None, checkpoint_every=500,
+    mask_rate=0.4, warmup_steps=100, decay_steps=250, genres=None, seed=0, start_from=None,
+    folder=None, checkpoint_every=500,
 ):
     """Pre-train a language model on fresh PocketWeb text.
 
@@ -232,6 +233,7 @@ def pretrain(
         mask_rate: share of the tokens that a masked model has to fill in.
         genres: genres to read (all of them by default).
         seed: decides the initial weights, the texts and the masks.
+        start_from: a model of this size, by name or folder, whose training goes on; by default one with random weights.
         folder: where checkpoints go, every `checkpoint_every` steps. A run that finds one there continues it.
 
     Returns:
@@ -239,7 +241,9 @@ def pretrain(
         token), learning_rate and seconds. Interrupted by Ctrl-C, a run writes its checkpoint and returns what it has.
 
     Raises:
-        ValueError: for an unknown objective or genre, or a checkpoint of a run with another shape or seed.
+        ValueError: for an unknown objective or genre, a model to start from of another size, or a checkpoint of a run
+            with another shape or seed.
+        ModelNotAvailable: the model to start from cannot be had.
 
     Example:
         >>> lm, history = pretrain("causal", steps=2, n_layer=1, d_model=16, n_head=2, tokens_per_step=256)
@@ -251,6 +255,8 @@ def pretrain(
     torch.manual_seed(seed)
     tokenizer = build_tokenizer()
     model = build_model(objective, tokenizer, n_layer, d_model, n_head)
+    if start_from:
+        _copy_weights(start_from, objective, model)
     shape = {"objective": objective, "n_layer": n_layer, "d_model": d_model, "n_head": n_head, "seed": seed}
     batches = Batches(objective, tokenizer, tokens_per_step, mask_rate, genres, seed)
     optimizers = build_optimizers(model)
@@ -279,6 +285,14 @@ def pretrain(
     if folder and accelerator.is_main_process:
         _save_checkpoint(folder, shape, model, optimizers, history)
     return LanguageModel(model, tokenizer, f"{objective}-{d_model}"), history
+
+
+def _copy_weights(name, objective, model):
+    load = load_causal_lm if objective == "causal" else load_masked_lm
+    try:
+        model.load_state_dict(load(name, device="cpu").model.state_dict())
+    except RuntimeError as error:
+        raise ValueError(f"{name} is a model of another size than the one to train.") from error
 
 
 def _train_step(accelerator, network, optimizers, learning_rate, batch):
@@ -366,6 +380,7 @@ def add_arguments(parser):
         default, option = inspect.signature(pretrain).parameters[name].default, f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=type(default), default=default, help=f"{help} (default: %(default)s)")
     parser.add_argument("--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}")
+    parser.add_argument("--start-from", metavar="MODEL", help="go on with this model, by name or folder")
     parser.add_argument("--folder", type=Path, help="checkpoints go here; a run that finds one continues it")
     parser.add_argument("--output", type=Path, help="write the finished model here, in half precision")
 
