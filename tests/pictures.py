@@ -26,14 +26,15 @@ from helpers.models import load_causal_lm
 SamplingExplorer(load_causal_lm("pocket-gpt2"), "The cat sat on the", top_k=None)
 """
 LIMIT = 1.5e6  # bytes
-MARGIN = 12  # pixels around the explorer
+MARGIN = 12  # pixels beside the explorer
+NOTE = 40  # pixels below it, for the line that says that the text has ended
 SCRIPT = (  # label of the number box beside the slider, the places that the slider comes to, ms that each is shown
     ("temperature", (0.8,), 900), ("temperature", (0.7, 0.6, 0.5, 0.4, 0.3), 130), ("temperature", (0.2,), 1100),
     ("temperature", (0.4, 0.7, 1.0, 1.3, 1.6), 130), ("temperature", (1.8,), 1100),
     ("top-k", (400, 50, 20, 12, 8), 130), ("top-k", (5,), 1300), ("temperature", (1.4, 1.1), 130),
     ("temperature", (0.8,), 900),
 )
-STEPS = 8  # presses of *Step* at the end, 350 ms each
+STEPS = 8  # presses of *Step* at the end, if the text does not end before, 350 ms each
 
 
 def put(explorer, label, value):
@@ -54,8 +55,8 @@ def frames(explorer):
     wait_until_still(explorer)
     explorer.evaluate("it => it.scrollIntoView({block: 'center'})")
     top, end = explorer.bounding_box(), explorer.locator(".lmm-texts").first.bounding_box()
-    clip = {"x": top["x"] - MARGIN, "y": top["y"] - MARGIN, "width": 780 + 2 * MARGIN}
-    clip["height"] = end["y"] + end["height"] + MARGIN - clip["y"]
+    clip = {"x": top["x"] - MARGIN, "y": top["y"], "width": 780 + 2 * MARGIN}
+    clip["height"] = end["y"] + end["height"] + NOTE - clip["y"]
 
     def shot(ms):
         page.evaluate("() => document.activeElement.blur()")
@@ -68,8 +69,11 @@ def frames(explorer):
             yield shot(ms)
     for n in range(1, STEPS + 1):
         press(explorer, "Step")
-        expect(status).to_contain_text(f"token {n} is")
-        yield shot(350 if n < STEPS else 2500)
+        expect(status).to_contain_text(re.compile(rf"token {n} is|ended its text"))
+        yield shot(350)
+        if "ended" in status.inner_text():
+            break
+    yield shot(2500)
 
 
 def save(pictures, stem):
