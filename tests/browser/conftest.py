@@ -1,7 +1,7 @@
 """One JupyterLab and one browser for all tests here, and one page for each notebook.
 
 A test that asks for `opened` or `notebook` runs on the notebook that its module names `NOTEBOOK`, or on every notebook
-there is. Those of notebooks that train, and those that walk every control, carry the marker `slow_browser`:
+there is. Those of the notebooks that train for long carry the marker `slow_browser`, and
 `pytest -m slow_browser tests/browser` runs them.
 Without a browser the tests are skipped, and fail where the environment says `CI=true`. Screenshots go to
 `tests/browser/screenshots/`.
@@ -18,7 +18,7 @@ from tests.browser.lab import find_browser, running_browser, running_lab, set_th
 from tests.notebook_plugin import BROWSER_TESTS, ROOT
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-ALWAYS = ("01", "05", "06")  # quick to run; what all the others show would take minutes
+ALWAYS = ("01", "05", "06")  # quick to run
 
 
 def pytest_generate_tests(metafunc):

@@ -1,7 +1,6 @@
 """Every notebook in a real browser: it runs whole, all its controls are alive and have names, and it stays at home.
 
-The other tests of a notebook, which expect it as it opens, run before these. All of these are marked `slow_browser`:
-together they take minutes for each notebook.
+The other tests of a notebook, which expect it as it opens, run before these.
 """
 import re
 
@@ -12,13 +11,15 @@ from playwright.sync_api import expect
 from tests.browser.hands import CONTROLS, IN_ITS_BOX, SAID, all_widgets, controls, move, wait_for_another
 from tests.browser.lab import FAULTS, set_theme
 
-pytestmark = pytest.mark.slow_browser
-
 COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the one remote picture, in the first cell
 GAME = "What comes next?"  # what it shows changes with the bet and not with the boxes: test_guessing_game.py
 HANDLE = "noUi-handle"
 OUTPUTS = ".jp-OutputArea-output"
-HEIGHT = "notebook => notebook.querySelector('.jp-WindowedPanel-outer').scrollHeight"
+TO_THE_TOP = """notebook => {
+    const page = notebook.querySelector('.jp-WindowedPanel-outer');
+    page.scrollTo(0, 0);
+    return page.scrollHeight;
+}"""
 
 
 def test_it_runs_whole_without_error_or_warning(notebook):
@@ -55,7 +56,7 @@ def serious_faults(opened):
     """
     page, context, options = opened.page, {"include": [[OUTPUTS]]}, {"resultTypes": ["violations"]}
     page.add_style_tag(content="html, body { height: 100% }")
-    page.set_viewport_size({"width": 1280, "height": 300 + opened.notebook.evaluate(HEIGHT)})
+    page.set_viewport_size({"width": 1280, "height": 300 + opened.notebook.evaluate(TO_THE_TOP)})
     found = Axe().run(page, context=context, options=options).response["violations"]
     page.set_viewport_size({"width": 1280, "height": 900})
     return [
