@@ -3,6 +3,8 @@ import socket
 
 import pytest
 
+import helpers.charts
+
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -19,3 +21,18 @@ def no_network():
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(socket.socket, "connect", connect_to_loopback)
         yield
+
+
+@pytest.fixture
+def words_shown(monkeypatch):
+    """A function: display a widget, and get the words that a page without a kernel shows in its place."""
+
+    def display(widget):
+        shown = []
+        monkeypatch.setattr(helpers.charts, "display", lambda data, raw: shown.append(data))
+        widget._ipython_display_()
+        (data,) = shown
+        assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+        return data["text/plain"]
+
+    return display

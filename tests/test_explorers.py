@@ -12,7 +12,6 @@ import pytest
 import torch
 from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper
 
-import helpers.charts
 from helpers.explorers import Bar, SamplingExplorer, bars, bars_html, labelled, sampling, sampling_picture
 from helpers.generation import generate_text, next_token_logits
 from helpers.lab import pocketweb
@@ -449,12 +448,8 @@ def test_every_control_has_a_name_and_every_slider_a_named_box(explorer):
     assert '<th scope="row">' in explorer.bars.value
 
 
-def test_it_displays_a_widget_with_words_for_pages_without_a_kernel(explorer, monkeypatch):
-    shown = []
-    monkeypatch.setattr(helpers.charts, "display", lambda data, raw: shown.append(data))
-    explorer._ipython_display_()
-    assert shown[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
-    assert "Sliders on pocket-gpt2" in shown[0]["text/plain"]
+def test_it_displays_a_widget_with_words_for_pages_without_a_kernel(explorer, words_shown):
+    assert "Sliders on pocket-gpt2" in words_shown(explorer)
 
 
 # ---- in a kernel, where an event loop runs

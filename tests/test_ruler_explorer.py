@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-import helpers.charts
 from helpers.explorers import RulerExplorer, ruler_picture, rulers
 from helpers.lab import sweep
 from helpers.lab.abilities import RULERS, answer, score, sums
@@ -99,12 +98,8 @@ def test_keyboard_and_screen_readers_are_served(explorer):
     assert 'role="status" aria-live="polite"' in explorer.status.value
 
 
-def test_it_displays_a_widget_with_words_for_pages_without_a_kernel(explorer, monkeypatch):
-    shown = []
-    monkeypatch.setattr(helpers.charts, "display", lambda data, raw: shown.append(data))
-    explorer._ipython_display_()
-    assert shown[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
-    assert "A switch between four rulers" in shown[0]["text/plain"]
+def test_it_displays_a_widget_with_words_for_pages_without_a_kernel(explorer, words_shown):
+    assert "A switch between four rulers" in words_shown(explorer)
 
 
 # ---- the same stored outputs

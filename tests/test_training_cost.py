@@ -104,10 +104,7 @@ def test_wrong_input_is_explained():
         training_cost(percent_used=120)
 
 
-def test_the_static_page_is_the_widget_as_it_starts(monkeypatch):
-    shown = []
-    monkeypatch.setattr(module, "show_widget", lambda widget, static: shown.append(static))
+def test_the_static_page_is_the_widget_as_it_starts(words_shown):
     explorer = TrainingCostExplorer()
     assert explorer.table.value in training_cost_picture().html
-    explorer._ipython_display_()
-    assert "alive in a running notebook" in shown[0].text
+    assert "alive in a running notebook" in words_shown(explorer)
