@@ -36,6 +36,11 @@ def test_every_control_has_a_name(notebook):
                 expect(control).to_have_accessible_name(re.compile(r"\w"))
 
 
+def test_no_box_of_one_line_is_stretched(notebook):
+    for box in notebook.locator(f"{OUTPUTS} .widget-text").all():
+        assert box.evaluate("it => it.offsetHeight") < 60, box.inner_text()
+
+
 def test_every_picture_has_words(notebook):
     outputs = notebook.locator(OUTPUTS)
     for picture in outputs.locator("img").all():
