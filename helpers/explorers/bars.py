@@ -101,7 +101,8 @@ def labelled(box, slider, to_box):
     box.observe(follow, names="value")
     follow()
     slider.readout, slider.layout = False, {"flex": "1 1 150px", "width": "auto", "min_width": "120px"}
-    return widgets.HBox([sized(box), slider], layout={"flex": "1 1 auto", "width": "330px", "min_width": "0", "max_width": "100%"})
+    layout = {"flex": "1 1 auto", "width": "330px", "min_width": "0", "max_width": "100%"}
+    return widgets.HBox([sized(box), slider], layout=layout)
 
 
 def sized(control, width="170px"):
