@@ -115,6 +115,12 @@ def test_headings_form_one_outline(notebook):
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), headings(notebook)
 
 
+def test_no_price_is_taken_for_a_formula(notebook):
+    """Two dollar signs in one cell, and JupyterLab sets all between them as mathematics: money is written in words."""
+    for cell in cells(notebook, "markdown"):
+        assert "$" not in re.sub(r"\$\$.*?\$\$|`[^`]*`", "", cell.source, flags=re.S), cell.id
+
+
 def test_pictures_have_an_alternative_text(notebook):
     for cell in cells(notebook, "markdown"):
         assert not re.search(r"!\[\s*\]\(", cell.source)
