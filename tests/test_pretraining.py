@@ -152,6 +152,30 @@ def test_batches_depend_on_seed_and_step_alone(tokenizer):
     assert all(other["input_ids"].tolist() != same[0]["input_ids"].tolist() for other in others)
 
 
+def restored(part):
+    """The rows of a micro-batch, what is hidden put back, as sortable lists of ids."""
+    ids = part["input_ids"].where(part["labels"] == -100, part["labels"])
+    return [row[:length].tolist() for row, length in zip(ids, part["attention_mask"].sum(1), strict=True)]
+
+
+@OBJECTIVES
+def test_a_gpu_reads_the_same_documents_in_fewer_passes(objective, tokenizer):
+    cpu, gpu = (Batches(objective, tokenizer, 6000, seed=1, device=device)[2] for device in ("cpu", "cuda"))
+    assert len(gpu) < len(cpu) / 3
+    rows = [sorted(row for part in batch for row in restored(part)) for batch in (cpu, gpu)]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_batches_made_in_advance_are_the_same_ones(device, tokenizer):
+    batches = Batches("masked", tokenizer, 300, device=device)
+    loaded = list(batches.between(2, 5))
+    assert len(loaded) == 3
+    for step, batch in enumerate(loaded, start=2):
+        for part, expected in zip(batch, batches[step], strict=True):
+            assert all(torch.equal(part[name], expected[name]) for name in expected)
+
+
 def test_genres_reach_the_batches(tokenizer):
     rows = texts(Batches("causal", tokenizer, 300, genres=["echo"])[0][0], tokenizer)
     assert all(row[1] == "Echo" for row in rows)
@@ -424,4 +448,4 @@ def test_micro_batches_cost_as_little_as_any_grouping():
     found = _split_by_tokens(rows, most=70, price=20)
     assert [row for group in found for row in group] == rows
     assert cost(found) == min(map(cost, groupings(rows)))
-    assert len(_split_by_tokens([[0] * 2000], most=1024)) == 1
+    assert len(_split_by_tokens([[0] * 2000], most=1024, price=48)) == 1

@@ -2,8 +2,8 @@
 
 Every step draws fresh PocketWeb documents, one per row, and feeds them to the model with the labels that
 `DataCollatorForLanguageModeling` makes: every next token for a causal model, the hidden tokens for a masked one.
-The batch of a step depends on the seed and the step alone, whatever the number of processes, so a resumed run
-continues the same curve and eight GPUs see what one CPU sees:
+The documents of a step depend on the seed and the step alone, whatever the number of processes and the device, so a
+resumed run continues the same curve and eight GPUs read what one CPU reads:
 
     python -m helpers pretrain --objective causal --folder checkpoints/causal
     accelerate launch -m helpers pretrain --objective causal --folder checkpoints/causal
@@ -19,11 +19,13 @@ import random
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator, PartialState
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 from transformers import (
     BertConfig,
@@ -41,6 +43,7 @@ from helpers.models import LanguageModel, load_causal_lm, load_masked_lm
 CONTEXT = 256  # tokens
 PAD = "[PAD]"
 OBJECTIVES = ("causal", "masked")
+GROUPS = {"cpu": (1024, 48), "gpu": (32_768, 4096)}  # a micro-batch's most tokens; its price, in tokens, beyond them
 
 
 def build_tokenizer():
@@ -111,15 +114,17 @@ class Batches:
 
     A micro-batch is a dict of `input_ids` and `labels` (-100 where nothing is predicted), both [rows, tokens], and
     `attention_mask`. Masked training cuts half of the documents short, because a blank may have to be filled before
-    the document is complete. Raises ValueError for an unknown objective or genre.
+    the document is complete. A GPU gets the same documents in fewer and larger micro-batches than a CPU. Raises
+    ValueError for an unknown objective or genre.
 
     Example:
         >>> sorted(Batches("masked", build_tokenizer(), tokens_per_step=100)[0][0])
         ['attention_mask', 'input_ids', 'labels']
     """
 
-    def __init__(self, objective, tokenizer, tokens_per_step, mask_rate=0.4, genres=None, seed=0):
+    def __init__(self, objective, tokenizer, tokens_per_step, mask_rate=0.4, genres=None, seed=0, device="cpu"):
         _check_objective(objective)
+        self.on_cpu = torch.device(device).type == "cpu"
         self.objective, self.tokens_per_step, self.mask_rate, self.seed = objective, tokens_per_step, mask_rate, seed
         self.tokenizer, self.language = tokenizer, pocketweb.language(genres)
         vocabulary = self.language.vocabulary
@@ -135,7 +140,13 @@ class Batches:
             random_replace_prob=0.0,
             seed=self.seed * 1_000_003 + step,
         )
-        return [collator([{"input_ids": row} for row in group]) for group in _split_by_tokens(rows)]
+        groups = _split_by_tokens(rows, *GROUPS["cpu" if self.on_cpu else "gpu"])
+        return [collator([{"input_ids": row} for row in group]) for group in groups]
+
+    def between(self, first, last):
+        """The batches of the steps from `first` up to `last`; beside a GPU, the other cores make them in advance."""
+        workers = 0 if self.on_cpu else max(0, (os.cpu_count() or 1) - 1)
+        return DataLoader(self, batch_size=None, sampler=range(first, last), num_workers=workers, collate_fn=list)
 
     def _rows(self, rng):
         """Token ids of fresh documents, start and end included, until the step is full."""
@@ -152,18 +163,17 @@ class Batches:
         return rows
 
 
-def _split_by_tokens(rows, most=1024, price=48):
-    """Rows, sorted by length, in groups of at most so many tokens, padding included, at the lowest cost.
+def _split_by_tokens(rows, most, price):
+    """Rows, sorted by length, in groups of at most `most` tokens, padding included, at the lowest cost.
 
     The cost is the padded tokens and a price for each group, what a forward and backward pass costs beyond its tokens.
     """
-    costs, cuts = [0], [0]
+    costs, cuts = np.zeros(len(rows) + 1), [0]
     for end, row in enumerate(rows, start=1):
-        sizes = {begin: (end - begin) * len(row) for begin in range(end)}
-        allowed = [begin for begin, size in sizes.items() if size <= most or begin == end - 1]
-        best = min(allowed, key=lambda begin: costs[begin] + sizes[begin])
-        costs.append(costs[best] + sizes[best] + price)
-        cuts.append(best)
+        first = min(end - 1, max(0, end - most // len(row)))
+        through = costs[first:end] + len(row) * np.arange(end - first, 0, -1)  # by where the last group begins
+        cuts.append(first + int(through.argmin()))
+        costs[end] = through.min() + price
     groups, end = [], len(rows)
     while end:
         groups.append(rows[cuts[end] : end])
@@ -258,7 +268,7 @@ def pretrain(
     if start_from:
         _copy_weights(start_from, objective, model)
     shape = {"objective": objective, "n_layer": n_layer, "d_model": d_model, "n_head": n_head, "seed": seed}
-    batches = Batches(objective, tokenizer, tokens_per_step, mask_rate, genres, seed)
+    batches = Batches(objective, tokenizer, tokens_per_step, mask_rate, genres, seed, accelerator.device)
     optimizers = build_optimizers(model)
     history = _resume(folder, shape, model, optimizers) if folder else []
     network, *prepared = accelerator.prepare(SummedLoss(model), *optimizers)
@@ -267,9 +277,8 @@ def pretrain(
     network.train()
     bar = tqdm(total=steps, initial=done, desc=f"{objective} model", disable=not accelerator.is_main_process)
     try:
-        for step in range(done, steps):
+        for step, batch in enumerate(batches.between(done, steps), start=done):
             rate = learning_rate_at(step, steps, learning_rate, warmup_steps, decay_steps)
-            batch = batches[step]
             loss = _train_step(accelerator, network, prepared, rate, batch)
             tokens += sum(int(part["attention_mask"].sum()) for part in batch)
             seconds = round(time.perf_counter() - started, 2)
@@ -299,7 +308,7 @@ def _train_step(accelerator, network, optimizers, learning_rate, batch):
     """One step of the optimisers on this process's share of the batch; returns the loss of the whole batch."""
     rank, n_processes = accelerator.process_index, accelerator.num_processes
     n_predicted = sum(int((part["labels"][:, 1:] != -100).sum()) for part in batch)  # the start never is
-    total = 0.0
+    total = torch.zeros((), device=accelerator.device)
     for part in batch:
         mine = {name: tensor[rank::n_processes] for name, tensor in part.items()}
         if not len(mine["labels"]):  # fewer rows than processes: join in with a row that counts for nothing
@@ -307,12 +316,12 @@ def _train_step(accelerator, network, optimizers, learning_rate, batch):
             mine["labels"] = torch.full_like(mine["labels"], -100)
         loss = network(**{name: tensor.to(accelerator.device) for name, tensor in mine.items()})
         accelerator.backward(loss * (n_processes / max(1, n_predicted)))  # averaged over processes: the mean
-        total += accelerator.reduce(loss.detach(), "sum").item()
+        total += loss.detach()
     for optimizer in optimizers:
         optimizer.param_groups[0]["lr"] = learning_rate
         optimizer.step()
         optimizer.zero_grad()
-    return total / max(1, n_predicted)
+    return accelerator.reduce(total, "sum").item() / max(1, n_predicted)
 
 
 def _save_checkpoint(folder, shape, model, optimizers, history):
