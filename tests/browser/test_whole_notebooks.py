@@ -62,6 +62,8 @@ def serious_faults(opened):
     page, context, options = opened.page, {"include": [[OUTPUTS]]}, {"resultTypes": ["violations"]}
     page.add_style_tag(content="html, body { height: 100% }")
     page.set_viewport_size({"width": 1280, "height": 300 + opened.notebook.evaluate(TO_THE_TOP)})
+    page.wait_for_timeout(1000)  # JupyterLab draws anew what has come into view, and may scroll
+    opened.notebook.evaluate(TO_THE_TOP)
     found = Axe().run(page, context=context, options=options).response["violations"]
     page.set_viewport_size({"width": 1280, "height": 900})
     return [
