@@ -1,6 +1,6 @@
 """How much of the machine the pre-training loop uses: its FLOP/s against those of a large matrix product.
 
-The aim, 60 %, is not reached. The loop's own matrix products run about as fast as the large one, and take little more
+The bound, 60 %, is not reached. The loop's own matrix products run about as fast as the large one, and take little more
 than half of the time; the softmax over the vocabulary, attention, GELU and the optimisers take most of the rest, and
 `torch.compile` saves a twentieth.
 """
@@ -14,7 +14,7 @@ from helpers.models import load_causal_lm
 
 SIDE = 2048
 STEPS, SKIPPED = 16, 4  # the first steps find their memory
-AIM, AT_LEAST = 0.6, 0.3  # share of the peak
+AT_LEAST = 0.6  # share of the peak
 
 
 def peak_flops_per_second():
@@ -53,12 +53,11 @@ def test_training_against_the_matmul_peak(report):
         seconds = history[-1]["seconds"] - history[SKIPPED - 1]["seconds"]
         shares.append(work / seconds / peak)
     share = statistics.median(shares)
-    report(f"training: {share:.0%} of the peak of {peak / 1e9:.0f} GFLOP/s (aim {AIM:.0%}, at least {AT_LEAST:.0%})")
+    report(f"training: {share:.0%} of the peak of {peak / 1e9:.0f} GFLOP/s (at least {AT_LEAST:.0%})")
     assert share >= AT_LEAST
 
 
 def test_muon_in_single_precision_against_pytorchs(report, medians):
-    """Many times faster where the processor emulates bfloat16; where it has instructions for it, not much slower."""
     model = build_model("causal", build_tokenizer())
     muon, _ = build_optimizers(model)
     matrices = muon.param_groups[0]["params"]
@@ -67,4 +66,4 @@ def test_muon_in_single_precision_against_pytorchs(report, medians):
     theirs = torch.optim.Muon(matrices, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
     ours, others = medians(muon.step, theirs.step, rounds=5)
     report(f"a step of Muon in single precision: {1000 * ours:.0f} ms, in bfloat16 {others / ours:.1f} x as long")
-    assert ours <= 2.5 * others
+    assert ours <= 1.2 * others
