@@ -2,7 +2,8 @@
 
 pyproject.toml loads it with `-p tests.notebook_plugin`, so that it is there for `pytest notebooks` too, for
 which no conftest.py of `tests/` is read. It
-- gives the tests and the notebooks' kernels one environment: no network, an empty model cache, two threads;
+- gives the tests and the notebooks' kernels one environment: no network, an empty model cache, one thread;
+- shares the tests out among two processes: a notebook, a page of the browser and a file of tests stay together;
 - runs cells that show a widget but compares no output of theirs, as ids of widgets differ from run to run;
 - fails a cell that writes to stderr: a warning in a lesson is a fault;
 - runs the browser tests last, since Playwright keeps the event loop that nbval needs.
@@ -20,6 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = ROOT / "tests" / "benchmarks"
 BROWSER_TESTS = ROOT / "tests" / "browser"
+LONGEST = ("02", "03", "04", "07", "05", "01", "06")  # notebooks, by the README's table of what they take
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -36,7 +38,7 @@ def offline_environment(scratch):
         "HF_HOME": str(scratch / "huggingface"),
         "HF_HUB_OFFLINE": "1",
         "IPYTHONDIR": str(scratch / "ipython"),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1))),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),  # two processes with two threads each only wait
         "PYTHONPATH": os.pathsep.join(python_path),  # kernels do not see pytest's own `pythonpath`
         "TOKENIZERS_PARALLELISM": "false",
     }
@@ -67,12 +69,20 @@ def pytest_configure(config):
     nbval.kernel.RunningKernel.execute_cell_input = execute
 
 
+def asked_for(config, folder):
+    """Whether the command line names a folder, or something in it."""
+    asked = [Path(arg.split("::")[0]).resolve() for arg in config.args]
+    return any(path == folder or folder in path.parents for path in asked)
+
+
 def pytest_ignore_collect(collection_path, config):
     """Benchmarks run only when they are asked for by name."""
-    asked = [Path(arg.split("::")[0]).resolve() for arg in config.args]
-    if collection_path == BENCHMARKS and not any(p == BENCHMARKS or BENCHMARKS in p.parents for p in asked):
-        return True
-    return None
+    return True if collection_path == BENCHMARKS and not asked_for(config, BENCHMARKS) else None
+
+
+def pytest_xdist_auto_num_workers(config):
+    """What `-n auto` in pyproject.toml means: two processes, and one, undisturbed, for what is timed."""
+    return 0 if asked_for(config, BENCHMARKS) else 2
 
 
 def pytest_collectstart(collector):
@@ -84,15 +94,28 @@ def is_notebook_cell(item):
     return hasattr(item, "cell") and hasattr(item, "options")
 
 
-@pytest.hookimpl(trylast=True)
+def group(item):
+    """What runs in one process, one test after the other: a page of the browser, a notebook, a file of tests."""
+    page = getattr(item, "callspec", None) and item.callspec.params.get("opened")
+    return page or item.path.relative_to(ROOT).as_posix()
+
+
+def order(item):
+    """The long notebooks first, so that no process waits for one at the end; the browser last."""
+    first = LONGEST.index(item.path.stem[:2]) if is_notebook_cell(item) else len(LONGEST)
+    return first, BROWSER_TESTS in item.path.parents
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
         if is_notebook_cell(item):
             kinds = {kind for output in item.cell.get("outputs", []) for kind in output.get("data", {})}
             tags = item.cell.metadata.get("tags", [])
             if ("widget" in tags or WIDGET_VIEW in kinds) and "nbval-check-output" not in tags:
                 item.options["check"] = False
-    items.sort(key=lambda item: BROWSER_TESTS in item.path.parents)
+    items.sort(key=order)
 
 
 @pytest.hookimpl(wrapper=True)
