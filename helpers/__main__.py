@@ -1,4 +1,4 @@
-"""The command line: `python -m helpers generate | pretrain | sweep | prefetch`, each with `--help`."""
+"""The command line: `python -m helpers generate | pretrain | prefetch`, each with `--help`."""
 
 import argparse
 import os
@@ -9,7 +9,8 @@ import warnings
 
 
 def main(arguments=None):
-    """Run one command. Returns the exit status: 0, or 2 after one plain sentence on the standard error.
+    """Run one command. Returns the exit status: 0, or 2 after one plain sentence on the standard
+    error.
 
     Example:
         >>> main(["generate", "", "--model", "pocket-gpt2"])
@@ -17,7 +18,7 @@ def main(arguments=None):
     """
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command not in (_pretrain, _sweep):
+    if rest and options.command is not _pretrain:
         parser.error(f"unknown arguments: {' '.join(rest)}")
     from helpers.models import ModelNotAvailable
 
@@ -39,7 +40,9 @@ def main(arguments=None):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m helpers", description="Language models from the shell.")
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers", description="Language models from the shell."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     defaults = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
 
@@ -47,23 +50,34 @@ def _parser():
     generate.set_defaults(command=_generate)
     generate.add_argument("prompt", help="the text to continue")
     generate.add_argument("--model", default="pocket-gpt2", help="bundled, on the hub, or a folder")
-    generate.add_argument("--temperature", type=float, default=0.8, help="below 1 sharper, above 1 flatter")
-    generate.add_argument("--top-k", type=int, default=50, help="draw among so many likeliest tokens; 0: all")
+    generate.add_argument(
+        "--temperature", type=float, default=0.8, help="below 1 sharper, above 1 flatter"
+    )
+    generate.add_argument(
+        "--top-k", type=int, default=50, help="draw among so many likeliest tokens; 0: all"
+    )
     generate.add_argument("--max-new-tokens", type=int, default=40, help="most tokens to add")
     generate.add_argument("--max-length", type=int, help="instead: most tokens, prompt included")
     generate.add_argument("--seed", type=int, help="repeats the same draw")
-    generate.add_argument("--greedy", action="store_true", help="take the likeliest token each time")
-    generate.add_argument("--num-return-sequences", type=int, default=1, help="how many texts to write")
+    generate.add_argument(
+        "--greedy", action="store_true", help="take the likeliest token each time"
+    )
+    generate.add_argument(
+        "--num-return-sequences", type=int, default=1, help="how many texts to write"
+    )
 
-    pretrain = commands.add_parser("pretrain", help="train a pocket model from scratch", add_help=False)
+    pretrain = commands.add_parser(
+        "pretrain", help="train a pocket model from scratch", add_help=False
+    )
     pretrain.set_defaults(command=_pretrain)
 
-    sweep = commands.add_parser("sweep", help="train and measure models of many sizes", add_help=False)
-    sweep.set_defaults(command=_sweep)
-
-    prefetch = commands.add_parser("prefetch", help="download models for a room without a good connection")
+    prefetch = commands.add_parser(
+        "prefetch", help="download models for a room without a good connection"
+    )
     prefetch.set_defaults(command=_prefetch)
-    prefetch.add_argument("names", nargs="+", metavar="NAME", help="such as gpt2 or bert-base-uncased")
+    prefetch.add_argument(
+        "names", nargs="+", metavar="NAME", help="such as gpt2 or bert-base-uncased"
+    )
     return parser
 
 
@@ -79,28 +93,20 @@ def _generate(options, _):
 
 
 def _pretrain(_, rest):
+    """Hand the rest of the command line to the module that knows its own options."""
     from helpers.lab import pretraining
 
-    _run(pretraining, "pretrain", rest)
-
-
-def _sweep(_, rest):
-    from helpers.lab import sweep
-
-    _run(sweep, "sweep", rest)
-
-
-def _run(module, name, rest):
-    """Hand the rest of the command line to a module that knows its own options."""
-    parser = argparse.ArgumentParser(prog=f"python -m helpers {name}", description=module.__doc__)
-    module.add_arguments(parser)
-    module.run(parser.parse_args(rest))
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers pretrain", description=pretraining.__doc__
+    )
+    pretraining.add_arguments(parser)
+    pretraining.run(parser.parse_args(rest))
 
 
 def _prefetch(options, _):
     from huggingface_hub import constants
 
-    from helpers.checkpoints import find, verify
+    from helpers._plumbing.checkpoints import find, verify
 
     for name in options.names:
         folder = find(name)

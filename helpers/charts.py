@@ -1,8 +1,9 @@
 """Pictures that everybody can read: a figure and the sentence that says what is in it.
 
-A `Picture` carries HTML, a PNG where there is one, and plain text, and each front end shows the best that it can. The
-sentence is computed from the data, so that it cannot drift from the figure. Colour never stands alone: lines also
-differ in marker and dash. Left out: pyplot, whose figures stay open until somebody closes them.
+A `Picture` carries HTML, a PNG where there is one, and plain text, and each front end shows the
+best that it can. The sentence is computed from the data, so that it cannot drift from the figure.
+Colour never stands alone: lines also differ in marker and dash. Left out: pyplot, whose figures
+stay open until somebody closes them.
 """
 
 import base64
@@ -21,7 +22,8 @@ INK, FAINT = "#222222", "#767676"
 
 
 class Picture:
-    """HTML with a plain-text alternative, and a PNG where there is one. The last line of a cell shows it.
+    """HTML with a plain-text alternative, and a PNG where there is one. The last line of a cell
+    shows it.
 
     Example:
         >>> Picture("<b>7</b>", "seven")
@@ -42,14 +44,17 @@ class Picture:
 
 
 def describe(fig, alt):
-    """Turn a matplotlib figure into a picture with a text alternative. White behind it, so that any theme will do.
+    """Turn a matplotlib figure into a picture with a text alternative. White behind it, so that any
+    theme will do.
 
     Example:
         >>> describe(Figure(), "an empty figure")
         <figure: an empty figure>
     """
     file = io.BytesIO()
-    fig.savefig(file, format="png", dpi=144, bbox_inches="tight", pad_inches=0.15, facecolor="white")
+    fig.savefig(
+        file, format="png", dpi=144, bbox_inches="tight", pad_inches=0.15, facecolor="white"
+    )
     data, width = base64.b64encode(file.getvalue()).decode(), round(fig.get_figwidth() * 96)
     image = (
         f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}" '
@@ -59,7 +64,14 @@ def describe(fig, alt):
 
 
 def line_chart(
-    series, x_label, y_label, floor=None, floor_label="floor", log_x=False, log_y=False, y_limits=None
+    series,
+    x_label,
+    y_label,
+    floor=None,
+    floor_label="floor",
+    log_x=False,
+    log_y=False,
+    y_limits=None,
 ):
     """Draw one line for each series, labelled at its end, and a level that no line can pass.
 
@@ -73,32 +85,56 @@ def line_chart(
 
     Example:
         >>> line_chart({"loss": ([0, 100], [3.0, 1.0])}, "steps", "nats per token", floor=0.6)
-        <figure: Line chart of nats per token against steps. loss: from 3 at 0 to 1 at 100. Dotted level, floor: 0.6.>
+        <figure: Line chart of nats per token against steps. loss: from 3 at 0 to 1 at 100. Dotted
+        level, floor: 0.6.>
     """
     if not series:
         raise ValueError("There is nothing to draw. Give at least one series: {label: (xs, ys)}.")
     for label, (xs, ys) in series.items():
         if not len(xs) or len(xs) != len(ys):
-            raise ValueError(f"The series {label!r} has {len(xs)} xs and {len(ys)} ys: give as many, at least one.")
+            raise ValueError(
+                f"The series {label!r} has {len(xs)} xs and {len(ys)} ys: give as many, at least one."
+            )
     fig = Figure(figsize=(7.2, 4.0))
     ax = fig.add_subplot()
-    styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=True)
+    styles = zip(
+        itertools.cycle(COLOURS), itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=True
+    )
     labels = []
     for (label, (xs, ys)), (colour, marker, dash) in zip(series.items(), styles, strict=False):
-        ax.plot(xs, ys, color=colour, linestyle=dash, marker=marker, markersize=5, markevery=max(1, len(xs) // 12),
-                markeredgecolor="white", markeredgewidth=0.7, linewidth=2)
+        ax.plot(
+            xs,
+            ys,
+            color=colour,
+            linestyle=dash,
+            marker=marker,
+            markersize=5,
+            markevery=max(1, len(xs) // 12),
+            markeredgecolor="white",
+            markeredgewidth=0.7,
+            linewidth=2,
+        )
         labels.append((xs[-1], ys[-1], label, colour))
     if floor is not None:
         ax.axhline(floor, color=INK, linestyle=":", linewidth=1.6)
-        ax.annotate(floor_label, (0, floor), xycoords=ax.get_yaxis_transform(), xytext=(4, 3),
-                    textcoords="offset points", color=INK, fontsize=9)
+        ax.annotate(
+            floor_label,
+            (0, floor),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(4, 3),
+            textcoords="offset points",
+            color=INK,
+            fontsize=9,
+        )
     ax.set_xscale("log" if log_x else "linear")
     ax.set_yscale("log" if log_y else "linear")
     ax.set_ylim(y_limits)
     for axis in [axis for axis, log in ((ax.xaxis, log_x), (ax.yaxis, log_y)) if log]:
         low, high = axis.get_view_interval()
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}" if value < 1e7 else f"{value:.0e}"))
+        axis.set_major_formatter(
+            FuncFormatter(lambda value, _: f"{value:,.10g}" if value < 1e7 else f"{value:.0e}")
+        )
         axis.set_minor_formatter(NullFormatter())
     _plain(ax, x_label, y_label)
     _label_ends(ax, labels)
@@ -107,7 +143,9 @@ def line_chart(
 
 def _plain(ax, x_label, y_label):
     ax.set_xlabel(x_label, color=INK)
-    ax.set_title(y_label, loc="left", fontsize=10, color=INK)  # read from left to right, unlike a turned label
+    ax.set_title(
+        y_label, loc="left", fontsize=10, color=INK
+    )  # read from left to right, unlike a turned label
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(FAINT)
     ax.tick_params(colors=FAINT, labelcolor=INK, labelsize=9)
@@ -121,8 +159,17 @@ def _label_ends(ax, labels):
     for x, y, label, colour in sorted(labels, key=lambda end: ax.transData.transform(end[:2])[1]):
         height = ax.transData.transform((x, y))[1] / ax.figure.dpi * 72  # in points
         place = lowest = max(height, lowest + 12)
-        ax.annotate(label, (x, y), xytext=(8, place - height), textcoords="offset points", va="center",
-                    color=colour, fontsize=9.5, fontweight="bold", annotation_clip=False)
+        ax.annotate(
+            label,
+            (x, y),
+            xytext=(8, place - height),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize=9.5,
+            fontweight="bold",
+            annotation_clip=False,
+        )
 
 
 def _sentence(series, x_label, y_label, floor, floor_label):

@@ -1,9 +1,9 @@
 """Fill blanks with a masked language model.
 
-`fill_mask` gives the numbers of transformers' `pipeline("fill-mask")`, with three differences: "[MASK]" works
-for every model, whatever its own mask token is; words to choose among are read where they would stand, with
-the space before them; and a word that is not one token is refused instead of replaced. Several blanks are
-filled independently.
+`fill_mask` gives the numbers of transformers' `pipeline("fill-mask")`, with three differences:
+"[MASK]" works for every model, whatever its own mask token is; words to choose among are read where
+they would stand, with the space before them; and a word that is not one token is refused instead of
+replaced. Several blanks are filled independently.
 """
 
 import re
@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.checks import check_targets, check_text, check_whole_number, warn, warn_of_unknown_words
+from helpers._plumbing.checks import (
+    check_targets,
+    check_text,
+    check_whole_number,
+    warn,
+    warn_of_unknown_words,
+)
 
 BLANK = "[MASK]"
 
@@ -26,17 +32,20 @@ class Candidate(NamedTuple):
 
 
 def fill_mask(lm, text, top_k=5, targets=None):
-    """The likeliest tokens for the blank "[MASK]", likeliest first; for several blanks, such a list for each.
+    """The likeliest tokens for the blank "[MASK]", likeliest first; for several blanks, such a list
+    for each.
 
     Args:
-        text: holds at least one [MASK]; the model's own mask token, such as <mask>, is understood too.
+        text: holds at least one [MASK]; the model's own mask token, such as <mask>, is understood
+            too.
         top_k: how many candidates at most, also with targets.
-        targets: the only words to consider, each one token of the model. Their probabilities remain shares of
-            the whole vocabulary. RoBERTa and pocket-bert count the space before a word to the word: where one
-            stands before the blank, "cat" means their token " cat".
+        targets: the only words to consider, each one token of the model. Their probabilities remain
+            shares of the whole vocabulary. RoBERTa and pocket-bert count the space before a word to
+            the word: where one stands before the blank, "cat" means their token " cat".
 
     Raises:
-        ValueError, TypeError: no blank, an empty or too long text, a target that is not one token, `top_k`
+        ValueError, TypeError: no blank, an empty or too long text, a target that is not one token,
+        `top_k`
             below 1.
 
     Example:
@@ -51,27 +60,42 @@ def fill_mask(lm, text, top_k=5, targets=None):
     ids, size = encoding.input_ids[0], lm.model.config.vocab_size  # [n_tokens]
     places = (ids == lm.tokenizer.mask_token_id).nonzero()[:, 0].tolist()
     if not places:
-        raise ValueError('The text has no [MASK]. Write it where the blank is, as in "The [MASK] sat down."')
+        raise ValueError(
+            'The text has no [MASK]. Write it where the blank is, as in "The [MASK] sat down."'
+        )
     if (top_k := check_whole_number(top_k, "top_k")) > size:
         warn(f"top_k={top_k} exceeds the {size:,} tokens of the vocabulary: all come.")
     spaces = [text[: blank.start()].endswith(" ") for blank in re.finditer(re.escape(own), text)]
-    choices = [range(size) if targets is None else check_targets(lm, targets, space) for space in spaces]
+    choices = [
+        range(size) if targets is None else check_targets(lm, targets, space) for space in spaces
+    ]
     warn_of_unknown_words(lm, text)
     with torch.no_grad():
-        logits = lm.model(**encoding.to(lm.model.device)).logits[0, places].cpu()  # [n_blanks, vocab]
+        logits = (
+            lm.model(**encoding.to(lm.model.device)).logits[0, places].cpu()
+        )  # [n_blanks, vocab]
 
     results = []
     for n, (probabilities, choice) in enumerate(zip(logits.softmax(-1), choices, strict=True)):
         shares, ranks = probabilities[list(choice)].topk(min(top_k, len(choice)))
-        results.append([
-            Candidate(lm.tokenizer.decode([i]).strip(), share, i, _filled(lm, ids, places, n, i, spaces))
-            for share, i in zip(shares.tolist(), [choice[rank] for rank in ranks], strict=True)
-        ])
+        results.append(
+            [
+                Candidate(
+                    lm.tokenizer.decode([i]).strip(),
+                    share,
+                    i,
+                    _filled(lm, ids, places, n, i, spaces),
+                )
+                for share, i in zip(shares.tolist(), [choice[rank] for rank in ranks], strict=True)
+            ]
+        )
     return results[0] if len(results) == 1 else results
 
 
 def _filled(lm, ids, places, n, token, spaces):
-    """The text of the ids [n_tokens] with a token in the n-th blank; other blanks are shown as "[MASK]"."""
+    """The text of the ids [n_tokens] with a token in the n-th blank; other blanks are shown as
+    "[MASK]".
+    """
     row = ids.clone()
     row[places[n]] = token
     if len(places) == 1:

@@ -1,8 +1,8 @@
 """Write with a causal language model, and look at the choice it has at every step.
 
-`generate_text` is `model.generate` plus checks. `stream_text` writes the same text piece by piece, in a plain
-loop whose step is `distribution`, which is also what the sliders show. Beam search, top-p and chat formats
-are left out.
+`generate_text` is `model.generate` plus checks. `stream_text` writes the same text piece by piece,
+in a plain loop whose step is `distribution`, which is also what the sliders show. Beam search,
+top-p and chat formats are left out.
 """
 
 import math
@@ -12,7 +12,14 @@ from typing import NamedTuple
 import torch
 from transformers import GenerationConfig
 
-from helpers.checks import check_count, check_run, check_sampling, encode, enough_memory, warn_of_unknown_words
+from helpers._plumbing.checks import (
+    check_count,
+    check_run,
+    check_sampling,
+    encode,
+    enough_memory,
+    warn_of_unknown_words,
+)
 
 
 class TokenProbability(NamedTuple):
@@ -25,8 +32,15 @@ class TokenProbability(NamedTuple):
 
 
 def generate_text(
-    lm, prompt, max_new_tokens=40, temperature=0.8, top_k=50, do_sample=True, seed=None,
-    num_return_sequences=1, max_length=None,
+    lm,
+    prompt,
+    max_new_tokens=40,
+    temperature=0.8,
+    top_k=50,
+    do_sample=True,
+    seed=None,
+    num_return_sequences=1,
+    max_length=None,
 ):
     """Continue a prompt. The text returned begins with the prompt exactly as typed.
 
@@ -34,15 +48,17 @@ def generate_text(
         max_new_tokens: the most tokens to add; the model may end its text earlier.
         temperature: below 1 sharpens the distribution, above 1 flattens it.
         top_k: draw among the so many likeliest tokens only; None or 0 cuts nothing.
-        do_sample: draw at random, or (False) take the likeliest token each time; temperature and top_k then
-            play no part, and only their types are checked.
+        do_sample: draw at random, or (False) take the likeliest token each time; temperature and
+            top_k then play no part, and only their types are checked.
         seed: repeats the same draw, and leaves PyTorch's own random numbers as they were.
-        num_return_sequences: how many continuations to write at once, at most 10,000; several come as a list.
-        max_length: the most tokens of prompt and continuation together; if given, max_new_tokens plays no
-            part.
+        num_return_sequences: how many continuations to write at once, at most 10,000; several come
+            as a list.
+        max_length: the most tokens of prompt and continuation together; if given, max_new_tokens
+            plays no part.
 
     Raises:
-        ValueError, TypeError: an argument that makes no sense, before the model runs; too little memory.
+        ValueError, TypeError: an argument that makes no sense, before the model runs; too little
+        memory.
 
     Example:
         >>> from helpers.models import load_causal_lm
@@ -50,13 +66,21 @@ def generate_text(
         >>> text.startswith("Once upon a time")
         True
     """
-    ids, run = check_run(lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length)
+    ids, run = check_run(
+        lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length
+    )
     count = check_count(num_return_sequences, do_sample)
     ends = end_tokens(lm)
-    sampling = {"temperature": run.temperature, "top_k": run.top_k or 0, "top_p": 1.0} if do_sample else {}
+    sampling = (
+        {"temperature": run.temperature, "top_k": run.top_k or 0, "top_p": 1.0} if do_sample else {}
+    )
     config = GenerationConfig(
-        max_new_tokens=run.max_new_tokens, num_return_sequences=count, do_sample=do_sample, **sampling,
-        eos_token_id=ends or None, pad_token_id=ends[0] if ends else 0,  # padded is what ends early
+        max_new_tokens=run.max_new_tokens,
+        num_return_sequences=count,
+        do_sample=do_sample,
+        **sampling,
+        eos_token_id=ends or None,
+        pad_token_id=ends[0] if ends else 0,  # padded is what ends early
     )
     with enough_memory(lm, count), _random_numbers_from(run.seed, lm.model.device):
         rows = lm.model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
@@ -65,13 +89,21 @@ def generate_text(
 
 
 def stream_text(
-    lm, prompt, max_new_tokens=40, temperature=0.8, top_k=50, do_sample=True, seed=None, max_length=None
+    lm,
+    prompt,
+    max_new_tokens=40,
+    temperature=0.8,
+    top_k=50,
+    do_sample=True,
+    seed=None,
+    max_length=None,
 ):
-    """Continue a prompt piece by piece. The pieces join to what `generate_text` adds with the same seed.
+    """Continue a prompt piece by piece. The pieces join to what `generate_text` adds with the same
+    seed.
 
-    Arguments and errors are those of `generate_text`; errors come with the call, not with the first piece. A
-    character made of several tokens comes in one piece. To stop, stop asking: nothing goes on in the
-    background.
+    Arguments and errors are those of `generate_text`; errors come with the call, not with the first
+    piece. A character made of several tokens comes in one piece. To stop, stop asking: nothing goes
+    on in the background.
 
     Example:
         >>> from helpers.models import load_causal_lm
@@ -80,12 +112,15 @@ def stream_text(
         >>> "Once upon" + "".join(pieces) == generate_text(lm, "Once upon", max_new_tokens=5, seed=0)
         True
     """
-    ids, run = check_run(lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length)
+    ids, run = check_run(
+        lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length
+    )
     return _stream(lm, ids, run)
 
 
 def next_token_probabilities(lm, text, temperature=1.0, top_k=None):
-    """The chance of every token of the vocabulary to follow the text, likeliest first, as `TokenProbability`.
+    """The chance of every token of the vocabulary to follow the text, likeliest first, as
+    `TokenProbability`.
 
     Errors are those of `generate_text`.
 
@@ -118,13 +153,14 @@ def next_token_logits(lm, text):
 
 
 def distribution(logits, temperature=1.0, top_k=None):
-    """Turn logits [vocab] into probabilities as transformers does: temperature, then top-k, then softmax.
+    """Turn logits [vocab] into probabilities as transformers does: temperature, then top-k, then
+    softmax.
 
     Tokens that tie with the last one kept are kept too.
 
     Returns:
-        probabilities [vocab] after the cut, which tokens are kept [vocab], probabilities [vocab] without the
-        cut.
+        probabilities [vocab] after the cut, which tokens are kept [vocab], probabilities [vocab]
+        without the cut.
 
     Example:
         >>> probabilities, kept, before = distribution(torch.tensor([2.0, 1.0, 1.0, 0.0]), top_k=2)
@@ -169,7 +205,9 @@ def end_tokens(lm):
 
 
 def decode_after(lm, ids, new):
-    """The text of a list of new tokens, up to the one that ends it, as read after token ids [1, n_tokens]."""
+    """The text of a list of new tokens, up to the one that ends it, as read after token ids [1,
+    n_tokens].
+    """
     ends = end_tokens(lm)
     new = new[: next((n for n, token in enumerate(new) if token in ends), None)]
     last = ids[0, -8:].tolist()  # decoded along, as some tokenizers drop a space at the start

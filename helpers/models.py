@@ -1,8 +1,8 @@
 """Load a language model by name: a bundled pocket model, a folder on disk, or one from the hub.
 
-`load_causal_lm("gpt2", fallback="pocket-gpt2")` takes the local cache, else downloads, else says why not and
-goes on with the bundled model. How files are found and read is told in `checkpoints`, how they are downloaded
-in `hub`.
+`load_causal_lm("gpt2", fallback="pocket-gpt2")` takes the local cache, else downloads, else says
+why not and goes on with the bundled model. How files are found and read is told in `checkpoints`,
+how they are downloaded in `hub`.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from helpers.checkpoints import (
+from helpers._plumbing.checkpoints import (
     KNOWN_MODELS,
     PURPOSE,
     ModelNotAvailable,
@@ -31,8 +31,8 @@ __all__ = ["KNOWN_MODELS", "LanguageModel", "ModelNotAvailable", "load_causal_lm
 class LanguageModel:
     """A model, its tokenizer and its name: what every function of `helpers` takes first.
 
-    The loaders return one; `LanguageModel(model, tokenizer, name)` makes one of a model of your own, and
-    switches it to evaluation (no dropout).
+    The loaders return one; `LanguageModel(model, tokenizer, name)` makes one of a model of your
+    own, and switches it to evaluation (no dropout).
 
     Example:
         >>> lm = load_causal_lm("pocket-gpt2")
@@ -49,7 +49,7 @@ class LanguageModel:
 
     @property
     def kind(self):
-        """"causal" or "masked"."""
+        """ "causal" or "masked"."""
         return "causal" if self.model.can_generate() else "masked"
 
     @property
@@ -62,19 +62,28 @@ class LanguageModel:
         """The largest number of tokens that the model can read at once."""
         embeddings = getattr(self.model.base_model, "embeddings", None)
         padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
-        unused = 0 if padding is None else padding + 1  # RoBERTa counts positions from its padding index on
+        unused = (
+            0 if padding is None else padding + 1
+        )  # RoBERTa counts positions from its padding index on
         return self.model.config.max_position_embeddings - unused
 
     @cached_property
     def vocabulary(self):
-        """The text of every token by its id, as many as the logits have columns; "" where an id has no token.
+        """The text of every token by its id, as many as the logits have columns; "" where an id has
+        no token.
 
         A token that is only a part of a character is shown as the tokenizer spells it.
         """
         ids, size = range(len(self.tokenizer)), self.model.config.vocab_size
-        spelled = [token.replace("▁", " ") for token in self.tokenizer.convert_ids_to_tokens(list(ids))]
-        decoded = self.tokenizer.batch_decode([[i] for i in ids], clean_up_tokenization_spaces=False)
-        texts = [s if "\ufffd" in d or s == f" {d}" else d for s, d in zip(spelled, decoded, strict=True)]
+        spelled = [
+            token.replace("▁", " ") for token in self.tokenizer.convert_ids_to_tokens(list(ids))
+        ]
+        decoded = self.tokenizer.batch_decode(
+            [[i] for i in ids], clean_up_tokenization_spaces=False
+        )
+        texts = [
+            s if "\ufffd" in d or s == f" {d}" else d for s, d in zip(spelled, decoded, strict=True)
+        ]
         return (texts + [""] * size)[:size]
 
     @cached_property
@@ -87,7 +96,8 @@ class LanguageModel:
     def unknown_words(self, text):
         """The words of the text that a pocket model has never seen; always none for a real model.
 
-        A pocket model's tokens are whole words. It can read any other word byte by byte, but never met one.
+        A pocket model's tokens are whole words. It can read any other word byte by byte, but never
+        met one.
 
         Example:
             >>> load_causal_lm("pocket-gpt2").unknown_words("Once upon a time, a chatbot")
@@ -95,11 +105,15 @@ class LanguageModel:
         """
         if not self._knows_whole_words_only:
             return []
-        encoding = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        encoding = self.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
         spans = {}  # number of the word: where its tokens stand
         for word, span in zip(encoding.word_ids(), encoding["offset_mapping"], strict=True):
             spans.setdefault(word, []).append(span)
-        broken = [text[parts[0][0] : parts[-1][1]].strip() for parts in spans.values() if len(parts) > 1]
+        broken = [
+            text[parts[0][0] : parts[-1][1]].strip() for parts in spans.values() if len(parts) > 1
+        ]
         return list(dict.fromkeys(filter(None, broken)))
 
     def __repr__(self):
@@ -116,15 +130,16 @@ def load_causal_lm(name="gpt2", fallback=None, device=None):
     """Load a causal LM, a model that continues a text.
 
     Args:
-        name: a bundled model ("pocket-gpt2"), one on the hub ("gpt2", "distilgpt2", ...), or a folder on
-            disk.
-        fallback: a bundled model or a folder, used where `name` cannot be had or loading is interrupted; one
-            line is printed to say so.
+        name: a bundled model ("pocket-gpt2"), one on the hub ("gpt2", "distilgpt2", ...), or a
+            folder on disk.
+        fallback: a bundled model or a folder, used where `name` cannot be had or loading is
+            interrupted; one line is printed to say so.
         device: where to run, such as "cpu" or "cuda:0"; by default a GPU where there is one.
 
     Raises:
         ModelNotAvailable: it cannot be had and there is no fallback.
-        ValueError, TypeError: a masked model, a device that is not there, a fallback that is not on this
+        ValueError, TypeError: a masked model, a device that is not there, a fallback that is not on
+        this
             machine.
 
     Example:
@@ -135,7 +150,8 @@ def load_causal_lm(name="gpt2", fallback=None, device=None):
 
 
 def load_masked_lm(name="bert-base-uncased", fallback=None, device=None):
-    """Load a masked LM, a model that fills blanks. Arguments and errors are those of `load_causal_lm`.
+    """Load a masked LM, a model that fills blanks. Arguments and errors are those of
+    `load_causal_lm`.
 
     Example:
         >>> load_masked_lm("pocket-bert").kind
@@ -163,5 +179,8 @@ def _load(kind, name, fallback, device):
     except (ModelNotAvailable, KeyboardInterrupt) as error:
         if fallback is None:
             raise
-        print(getattr(error, "reason", f"Loading {shown(str(name))} was interrupted."), f"Using {fallback!r} instead.")
+        print(
+            getattr(error, "reason", f"Loading {shown(str(name))} was interrupted."),
+            f"Using {fallback!r} instead.",
+        )
     return open_model(str(fallback))

@@ -1,9 +1,10 @@
 """Four things that a teacher would ask for: a question, a prediction, an exercise, a game.
 
-`quiz` asks, and gives a reason for every answer, right or wrong. `predict` keeps the reader's guess, and `compare`
-shows it again beside what was measured. `exercise` compares the reader's function with a solution and, where they
-differ, looks for the known mistake that gives the same wrong values. `guess` lets the reader bet on the next word, and
-scores the bets beside those of models. Nothing is graded, kept or sent anywhere.
+`quiz` asks, and gives a reason for every answer, right or wrong. `predict` keeps the reader's
+guess, and `compare` shows it again beside what was measured. `exercise` compares the reader's
+function with a solution and, where they differ, looks for the known mistake that gives the same
+wrong values. `guess` lets the reader bet on the next word, and scores the bets beside those of
+models. Nothing is graded, kept or sent anywhere.
 """
 
 import html
@@ -24,7 +25,9 @@ _guesses = {}
 
 
 class _Card(widgets.VBox):
-    """A question above its widgets, and the page that stands in their place where no kernel runs."""
+    """A question above its widgets, and the page that stands in their place where no kernel
+    runs.
+    """
 
     def __init__(self, question, choices, *below):
         self.page = Picture(f"<p><strong>{html.escape(question)}</strong></p>{choices}", question)
@@ -43,18 +46,22 @@ def _verdict(verdict, text, colour):
 
 
 def _radio(choices):
-    return widgets.RadioButtons(options=list(choices), index=None, layout={"width": "auto"}).add_class("lmm-choices")
+    return widgets.RadioButtons(
+        options=list(choices), index=None, layout={"width": "auto"}
+    ).add_class("lmm-choices")
 
 
 def quiz(question, choices, answer):
-    """A multiple-choice question. Each choice, once taken, shows its reason; the reader may go on choosing.
+    """A multiple-choice question. Each choice, once taken, shows its reason; the reader may go on
+    choosing.
 
     Args:
         choices: {choice: reason}, with a reason for the wrong ones too.
         answer: the right choice.
 
     Returns:
-        A widget. `choose(choice)` does what a click does; `feedback` is the `widgets.HTML` with the reason.
+        A widget. `choose(choice)` does what a click does; `feedback` is the `widgets.HTML` with the
+        reason.
 
     Raises:
         ValueError: the answer is not among the choices, or a choice has no reason.
@@ -66,17 +73,27 @@ def quiz(question, choices, answer):
         True
     """
     if answer not in choices:
-        raise ValueError(f"The answer {answer!r} is not among the choices: {', '.join(map(repr, choices))}.")
+        raise ValueError(
+            f"The answer {answer!r} is not among the choices: {', '.join(map(repr, choices))}."
+        )
     if silent := [choice for choice, reason in choices.items() if not reason]:
-        raise ValueError(f"Every choice needs a reason, and {', '.join(map(repr, silent))} has none.")
+        raise ValueError(
+            f"Every choice needs a reason, and {', '.join(map(repr, silent))} has none."
+        )
     verdicts = {
-        choice: _verdict("Right.", reason, _GOOD) if choice == answer else _verdict("Not this one.", reason, _OTHER)
+        choice: _verdict("Right.", reason, _GOOD)
+        if choice == answer
+        else _verdict("Not this one.", reason, _OTHER)
         for choice, reason in choices.items()
     }
     options, feedback = _radio(choices), widgets.HTML()
-    options.observe(lambda change: setattr(feedback, "value", verdicts[change["new"]].html), names="value")
+    options.observe(
+        lambda change: setattr(feedback, "value", verdicts[change["new"]].html), names="value"
+    )
     why = "<details><summary>Why?</summary>{}</details>"
-    items = "".join(f"<li>{html.escape(choice)}{why.format(verdicts[choice].html)}</li>" for choice in choices)
+    items = "".join(
+        f"<li>{html.escape(choice)}{why.format(verdicts[choice].html)}</li>" for choice in choices
+    )
     card = _Card(question, f"<ul>{items}</ul>", options, feedback)
     card.choose, card.feedback = lambda choice: setattr(options, "value", choice), feedback
     return card
@@ -85,7 +102,8 @@ def quiz(question, choices, answer):
 def predict(name, question, choices=None, unit=""):
     """Ask for a guess before the measurement, and keep it under a name for `compare`.
 
-    With choices the guess is one of them, without it is a number in the unit. Running the cell again keeps the guess.
+    With choices the guess is one of them, without it is a number in the unit. Running the cell
+    again keeps the guess.
 
     Returns:
         A widget. `guess(value)` does what the reader does.
@@ -97,7 +115,9 @@ def predict(name, question, choices=None, unit=""):
     """
     if choices is None:
         label = f"your guess{unit and ', in ' + unit}"
-        box = widgets.FloatText(_guesses.get(name, 0.0), description=label, layout={"max_width": "98%"})
+        box = widgets.FloatText(
+            _guesses.get(name, 0.0), description=label, layout={"max_width": "98%"}
+        )
         box.style.description_width = "initial"
     else:
         box = _radio(choices)
@@ -119,7 +139,8 @@ def predict(name, question, choices=None, unit=""):
 
 
 def compare(name, measured, unit=""):
-    """The reader's guess beside what was measured: a `Picture`. Without a guess it shows the measurement alone.
+    """The reader's guess beside what was measured: a `Picture`. Without a guess it shows the
+    measurement alone.
 
     Example:
         >>> compare("docs: never asked", 0.25).text
@@ -134,7 +155,9 @@ def compare(name, measured, unit=""):
     elif isinstance(guess, str):
         remark = ""
     else:
-        remark = f", which is {_plain(abs(measured - guess))} {'more' if measured > guess else 'less'}"
+        remark = (
+            f", which is {_plain(abs(measured - guess))} {'more' if measured > guess else 'less'}"
+        )
     return _verdict(f"You guessed {_plain(guess, unit)}.", f"Measured: {value}{remark}.", _NEUTRAL)
 
 
@@ -143,16 +166,19 @@ def _plain(value, unit=""):
 
 
 def exercise(solution, cases, mistakes=None, hint=""):
-    """Make the check of an exercise: it takes the reader's function and returns the verdict, a `Picture`.
+    """Make the check of an exercise: it takes the reader's function and returns the verdict, a
+    `Picture`.
 
     Args:
         solution: a function that does it right.
         cases: a list of argument tuples to try.
-        mistakes: {diagnosis: function that makes this mistake}. If the reader's values are those of a mistake, the
-            verdict is its diagnosis; else it is the first case that differs, and the hint.
+        mistakes: {diagnosis: function that makes this mistake}. If the reader's values are those of
+            a mistake, the verdict is its diagnosis; else it is the first case that differs, and the
+            hint.
 
     Raises:
-        ValueError: a mistake that no case tells from the solution. An error of the reader's function passes through.
+        ValueError: a mistake that no case tells from the solution. An error of the reader's
+        function passes through.
 
     Example:
         >>> check = exercise(lambda x: x * x, [(2,), (3,)], {"That doubles: multiply x with itself.": lambda x: x + x})
@@ -160,10 +186,15 @@ def exercise(solution, cases, mistakes=None, hint=""):
         'Not yet. That doubles: multiply x with itself.'
     """
     wanted = [solution(*case) for case in cases]
-    wrong = {diagnosis: [mistake(*case) for case in cases] for diagnosis, mistake in (mistakes or {}).items()}
+    wrong = {
+        diagnosis: [mistake(*case) for case in cases]
+        for diagnosis, mistake in (mistakes or {}).items()
+    }
     for diagnosis, values in wrong.items():
         if _same(values, wanted):
-            raise ValueError(f"No case tells this mistake from the solution: {diagnosis!r}. Add one that does.")
+            raise ValueError(
+                f"No case tells this mistake from the solution: {diagnosis!r}. Add one that does."
+            )
 
     def check(answer):
         values = [answer(*case) for case in cases]
@@ -174,9 +205,13 @@ def exercise(solution, cases, mistakes=None, hint=""):
         for diagnosis, known in wrong.items():
             if _same(values, known):
                 return _verdict("Not yet.", diagnosis, _OTHER)
-        case, value, right = next(row for row in zip(cases, values, wanted, strict=True) if not _same(*row[1:]))
+        case, value, right = next(
+            row for row in zip(cases, values, wanted, strict=True) if not _same(*row[1:])
+        )
         called = ", ".join(map(repr, case))
-        return _verdict("Not yet.", f"For ({called}) it gives {value!r}, not {right!r}. {hint}", _OTHER)
+        return _verdict(
+            "Not yet.", f"For ({called}) it gives {value!r}, not {right!r}. {hint}", _OTHER
+        )
 
     return check
 
@@ -188,12 +223,16 @@ def _same(a, b):
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return isinstance(a, bool) == isinstance(b, bool) and math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+        return isinstance(a, bool) == isinstance(b, bool) and math.isclose(
+            a, b, rel_tol=1e-6, abs_tol=1e-9
+        )
     return a == b
 
 
 class Round(NamedTuple):
-    """One round of `guess`: a text that breaks off, what may come next, what did, and what each rival had on each."""
+    """One round of `guess`: a text that breaks off, what may come next, what did, and what each
+    rival had on each.
+    """
 
     text: str
     options: tuple
@@ -202,27 +241,32 @@ class Round(NamedTuple):
 
 
 def equal_words(shares):
-    """The score of a guesser: as unsure as choosing among how many equal words? Less is better, and 1 is certainty.
+    """The score of a guesser: as unsure as choosing among how many equal words? Less is better, and
+    1 is certainty.
 
-    `shares` are those, from 0 to 1, that it had on the words that came. The score is the geometric mean of 1 / share:
-    infinite where a word came that it had called impossible.
+    `shares` are those, from 0 to 1, that it had on the words that came. The score is the geometric
+    mean of 1 / share: infinite where a word came that it had called impossible.
 
     Example:
         >>> equal_words([1 / 4, 1 / 4]), equal_words([1 / 2, 1 / 8]), equal_words([1.0, 0.0])
         (4.0, 4.0, inf)
     """
-    return math.inf if 0 in shares else math.prod(1 / share for share in shares) ** (1 / len(shares))
+    return (
+        math.inf if 0 in shares else math.prod(1 / share for share in shares) ** (1 / len(shares))
+    )
 
 
 def guess(rounds):
-    """Guess like a model: lay points on what may come next, and see the share that stood on what came.
+    """Guess like a model: lay points on what may come next, and see the share that stood on what
+    came.
 
-    Only the ratio of the points counts. Every option keeps at least one, since whoever says "never" can be infinitely
-    wrong. All rounds have as many options.
+    Only the ratio of the points counts. Every option keeps at least one, since whoever says "never"
+    can be infinitely wrong. All rounds have as many options.
 
     Returns:
-        A widget. `bet(points)` does what typing and pressing *Bet* does, and goes on to the next text; `scores()` gives
-        {player: equal_words so far}, {} before the first bet; `feedback` is the `widgets.HTML` with the result.
+        A widget. `bet(points)` does what typing and pressing *Bet* does, and goes on to the next
+        text; `scores()` gives {player: equal_words so far}, {} before the first bet; `feedback` is
+        the `widgets.HTML` with the result.
 
     Raises:
         ValueError: no round, or one whose answer is not among its options.
@@ -242,7 +286,9 @@ class _Game(widgets.VBox):
             raise ValueError("A game needs at least one Round.")
         for one in rounds:
             if one.answer not in one.options:
-                raise ValueError(f"The answer {one.answer!r} is not among: {', '.join(map(repr, one.options))}.")
+                raise ValueError(
+                    f"The answer {one.answer!r} is not among: {', '.join(map(repr, one.options))}."
+                )
         self._rounds, self._played = list(rounds), []
         self._text, self.feedback = widgets.HTML(), widgets.HTML()
         self._boxes = [widgets.BoundedIntText(1, min=1, max=1000) for _ in rounds[0].options]
@@ -251,7 +297,9 @@ class _Game(widgets.VBox):
         self._button = widgets.Button(icon="check")
         self._button.on_click(lambda _: self._lay() if self._open else self._ask())
         self._ask()
-        super().__init__([self._text, *self._boxes, self._button, self.feedback], layout={"max_width": "720px"})
+        super().__init__(
+            [self._text, *self._boxes, self._button, self.feedback], layout={"max_width": "720px"}
+        )
 
     def _ipython_display_(self, **_):
         show_widget(self, Picture("<p><em>A game, alive in a running notebook.</em></p>", "a game"))
@@ -263,7 +311,9 @@ class _Game(widgets.VBox):
         self._open, number, one = True, len(self._played), self._rounds[len(self._played)]
         text = f"<strong>Text {number + 1} of {len(self._rounds)}. What comes next?</strong>"
         style = "white-space:pre-wrap;line-height:1.5;margin:4px 0"
-        self._text.value = f'{text}<p style="{style}">{html.escape(one.text)} <strong>____</strong></p>'
+        self._text.value = (
+            f'{text}<p style="{style}">{html.escape(one.text)} <strong>____</strong></p>'
+        )
         for box, option in zip(self._boxes, one.options, strict=True):
             box.description, box.value, box.disabled = option.strip(), 1, False
         self._button.description, self.feedback.value = "Bet", ""
@@ -289,7 +339,10 @@ class _Game(widgets.VBox):
         )
         head = "<th></th><th>on this word</th><th>so far: equal words</th>"
         said = f"You had {100 * now['you']:.0f} % on it. So far: {scores['you']:.2f} equal words."
-        return _verdict(f"It was: {answer}.", said, _NEUTRAL).html + f"<table><tr>{head}</tr>{rows}</table>"
+        return (
+            _verdict(f"It was: {answer}.", said, _NEUTRAL).html
+            + f"<table><tr>{head}</tr>{rows}</table>"
+        )
 
     def bet(self, points):
         if not self._open:
@@ -299,4 +352,7 @@ class _Game(widgets.VBox):
         self._lay()
 
     def scores(self):
-        return {player: equal_words([shares[player] for shares in self._played]) for player in dict(*self._played[:1])}
+        return {
+            player: equal_words([shares[player] for shares in self._played])
+            for player in dict(*self._played[:1])
+        }

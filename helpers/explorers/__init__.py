@@ -1,10 +1,11 @@
 """Explorers: a language model under sliders, alive in JupyterLab and Colab.
 
-Core ipywidgets only, the same on versions 7.7.1 and 8: `sampling` for causal models, `fill_mask` for masked ones,
-`reading` for both beside each other, `rulers` for answers that are stored; `bars` is what they are made of.
+Core ipywidgets only, the same on versions 7.7.1 and 8: `sampling` for causal models, `fill_mask`
+for masked ones, `reading` for both beside each other, `rulers` for answers that are stored; `bars`
+is what they are made of.
 """
 
-from helpers.explorers.bars import Bar, bars_html, labelled
+from helpers.explorers._bars import Bar, bars_html, labelled, status_html
 from helpers.explorers.fill_mask import FillMaskExplorer, fill_mask_picture
 from helpers.explorers.reading import ReadingExplorer, reading_picture
 from helpers.explorers.rulers import RulerExplorer, ruler_picture
@@ -22,4 +23,5 @@ __all__ = [
     "reading_picture",
     "ruler_picture",
     "sampling_picture",
+    "status_html",
 ]

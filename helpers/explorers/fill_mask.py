@@ -1,8 +1,9 @@
-"""Blanks in a text: what a masked language model would write there, and how that changes as the right side appears.
+"""Blanks in a text: what a masked language model would write there, and how that changes as the
+right side appears.
 
-The answers are those of `fill_mask`, asked once for every length of the right context when the text, the words to
-compare or the model changes. Moving the slider only shows another of them. Left out: the joint probability of several
-blanks, which no masked model gives.
+The answers are those of `fill_mask`, asked once for every length of the right context when the
+text, the words to compare or the model changes. Moving the slider only shows another of them. Left
+out: the joint probability of several blanks, which no masked model gives.
 """
 
 import html
@@ -12,31 +13,44 @@ from typing import NamedTuple
 
 import ipywidgets as widgets
 
+from helpers._plumbing.checks import check_whole_number
 from helpers.charts import Picture
-from helpers.checks import check_whole_number
-from helpers.explorers.bars import Bar, bars_html, labelled, row, sized, status_html, visible
-from helpers.explorers.base import Explorer, bar_lines, load_lines, never_seen
+from helpers.explorers._bars import Bar, bars_html, labelled, row, sized, status_html, visible
+from helpers.explorers._explorer import Explorer, bar_lines, load_lines, never_seen
 from helpers.fill_mask import BLANK, fill_mask
 from helpers.lab import pocketweb
 from helpers.models import load_masked_lm
 
-OFFERED = ("pocket-bert", "bert-base-uncased", "roberta-base", "distilbert-base-uncased", "albert-base-v2")
+OFFERED = (
+    "pocket-bert",
+    "bert-base-uncased",
+    "roberta-base",
+    "distilbert-base-uncased",
+    "albert-base-v2",
+)
 SHOWN = 10  # bars for each blank; one more row sums up the rest of the vocabulary
-ONE_BY_ONE = 24  # words to the right of the first blank that appear one at a time; the last brings all that follow
+# words to the right of the first blank that appear one at a time; the last brings all that follow
+ONE_BY_ONE = 24
 WORD = re.compile(rf"\s*(?:{re.escape(BLANK)}|\w+(?:['’]\w+)*|\S)")
 
 
 class View(NamedTuple):
-    """A text up to a word on the right of its first blank, and what is known about the blanks in it."""
+    """A text up to a word on the right of its first blank, and what is known about the blanks in
+    it.
+    """
 
     shown: str
     hidden: str
     blanks: list  # for each blank in `shown` the list of its Candidates
-    truth: dict  # exact {token text: probability}: of a pocket model, for one blank, inside the language; else {}
+    # exact {token text: probability}: of a pocket model, for one blank, inside the language; else
+    # {}
+    truth: dict
 
 
 def _views(lm, text, targets):
-    """A View for each length of the right context: one forward pass each. The errors are those of `fill_mask`."""
+    """A View for each length of the right context: one forward pass each. The errors are those of
+    `fill_mask`.
+    """
     views = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the status names unknown words
@@ -58,20 +72,34 @@ def _look(lm, view):
     for n, (bars, candidates) in enumerate(zip(tables, view.blanks, strict=True), 1):
         name = f"blank {n}" if len(tables) > 1 else ""
         columns += f"<div><strong>{name}</strong>{bars_html(bars)}</div>"
-        best.append(f"{name} {candidates[0].token!r} {100 * candidates[0].probability:.1f} %".strip())
-    shown, hidden = (len(WORD.findall(part)) for part in (view.shown.partition(BLANK)[2], view.hidden))
+        best.append(
+            f"{name} {candidates[0].token!r} {100 * candidates[0].probability:.1f} %".strip()
+        )
+    shown, hidden = (
+        len(WORD.findall(part)) for part in (view.shown.partition(BLANK)[2], view.hidden)
+    )
     sentence = f"{shown} of {shown + hidden} words to the right shown; likeliest: {', '.join(best)}"
     caption = f"<small>{html.escape(f'{lm.name}; · is a space. {_remark(lm, view)}')}</small>"
-    return f'{_text_html(view)}<div class="lmm-pair lmm-blanks">{columns}{caption}</div>', sentence, tables
+    return (
+        f'{_text_html(view)}<div class="lmm-pair lmm-blanks">{columns}{caption}</div>',
+        sentence,
+        tables,
+    )
 
 
 def _bars(lm, candidates, truth):
     tokens = [lm.vocabulary[candidate.token_id] for candidate in candidates]
     exact = [truth.get(token, 0.0) if truth else None for token in tokens]
-    bars = [Bar(token, c.probability, truth=p) for token, c, p in zip(tokens, candidates, exact, strict=True)]
+    bars = [
+        Bar(token, c.probability, truth=p)
+        for token, c, p in zip(tokens, candidates, exact, strict=True)
+    ]
     rest = max(0.0, 1 - sum(bar.probability for bar in bars))
     rest_truth = max(0.0, 1 - sum(exact)) if truth else None
-    return [*bars, Bar(f"+ {len(lm.vocabulary) - len(bars):,} others", rest, truth=rest_truth, is_token=False)]
+    return [
+        *bars,
+        Bar(f"+ {len(lm.vocabulary) - len(bars):,} others", rest, truth=rest_truth, is_token=False),
+    ]
 
 
 def _remark(lm, view):
@@ -79,7 +107,9 @@ def _remark(lm, view):
         return "Each blank is filled as if nobody knew what goes into the others."
     if lm._knows_whole_words_only and not view.truth:
         return "No PocketWeb text begins like this, so there is no truth to show."
-    return "The truth is exact: among all PocketWeb texts that begin like this." if view.truth else ""
+    return (
+        "The truth is exact: among all PocketWeb texts that begin like this." if view.truth else ""
+    )
 
 
 def _text_html(view):
@@ -91,10 +121,12 @@ def _text_html(view):
 
 
 def fill_mask_picture(lm, text, targets=None, right_words=None):
-    """What `FillMaskExplorer` shows, as it stands still, for a page that is read without a kernel: a `Picture`.
+    """What `FillMaskExplorer` shows, as it stands still, for a page that is read without a kernel:
+    a `Picture`.
 
-    `right_words` says how many words to the right of the first blank the model sees; by default all. Errors are
-    those of `fill_mask`, and a ValueError for a `right_words` that the text does not have.
+    `right_words` says how many words to the right of the first blank the model sees; by default
+    all. Errors are those of `fill_mask`, and a ValueError for a `right_words` that the text does
+    not have.
 
     Example:
         >>> "0 of 3 words" in fill_mask_picture(load_masked_lm("pocket-bert"), "The [MASK] sat on it", None, 0).text
@@ -102,7 +134,9 @@ def fill_mask_picture(lm, text, targets=None, right_words=None):
     """
     views = _views(lm, text, targets)
     last = len(views) - 1
-    view = views[last if right_words is None else check_whole_number(right_words, "right_words", 0, last)]
+    view = views[
+        last if right_words is None else check_whole_number(right_words, "right_words", 0, last)
+    ]
     page, sentence, tables = _look(lm, view)
     lines = [f"{view.shown!r} filled by {lm.name}; {sentence}"]
     for number, bars in enumerate(tables, 1):
@@ -112,13 +146,16 @@ def fill_mask_picture(lm, text, targets=None, right_words=None):
 
 
 class FillMaskExplorer(Explorer):
-    """A masked language model with a text to edit: bars for each blank, and a slider that reveals the right side.
+    """A masked language model with a text to edit: bars for each blank, and a slider that reveals
+    the right side.
 
-    The controls are attributes, so that a cell can move them: `text`, `model`, `targets` (words with commas between
-    them), `right_words`, `show_code`. What changes are `bars` and `status`, each a `widgets.HTML`.
+    The controls are attributes, so that a cell can move them: `text`, `model`, `targets` (words
+    with commas between them), `right_words`, `show_code`. What changes are `bars` and `status`,
+    each a `widgets.HTML`.
 
     Raises:
-        ValueError, TypeError: what `fill_mask` would refuse. Later on, such sentences stand in `status`.
+        ValueError, TypeError: what `fill_mask` would refuse. Later on, such sentences stand in
+        `status`.
 
     Example:
         >>> explorer = FillMaskExplorer(load_masked_lm("pocket-bert"), "The [MASK] sat on the mat.")
@@ -133,12 +170,23 @@ class FillMaskExplorer(Explorer):
         model = self._offer(lm, OFFERED)
         self.text = sized(widgets.Textarea(text, description="text", rows=2), "auto")
         self.targets = sized(widgets.Text(", ".join(targets or ()), description="targets"), "330px")
-        self.targets.placeholder, self.targets.continuous_update = "such as cat, dog, then Enter", False
-        self.right_words, self._slider = widgets.BoundedIntText(description="right words"), widgets.IntSlider()
+        self.targets.placeholder, self.targets.continuous_update = (
+            "such as cat, dog, then Enter",
+            False,
+        )
+        self.right_words, self._slider = (
+            widgets.BoundedIntText(description="right words"),
+            widgets.IntSlider(),
+        )
         self.bars, self._code.rows = widgets.HTML(), 12
         self.children = [
-            self.text, row(model, self.targets), row(labelled(self.right_words, self._slider, int)), self.status,
-            self.bars, row(self.show_code), self._code,
+            self.text,
+            row(model, self.targets),
+            row(labelled(self.right_words, self._slider, int)),
+            self.status,
+            self.bars,
+            row(self.show_code),
+            self._code,
         ]
         for control in (self.text, self.targets):
             control.observe(self._take_over, names="value")
@@ -149,9 +197,14 @@ class FillMaskExplorer(Explorer):
         """The plain transformers script that gives the numbers of the bars."""
         view, tokenizer = self._views[self.right_words.value], self.lm.tokenizer
         ids = sorted({candidate.token_id for candidates in view.blanks for candidate in candidates})
-        text, found = view.shown.replace(BLANK, tokenizer.mask_token), "[found]" if len(view.blanks) == 1 else "found"
+        text, found = (
+            view.shown.replace(BLANK, tokenizer.mask_token),
+            "[found]" if len(view.blanks) == 1 else "found",
+        )
         targets = f", targets={tokenizer.convert_ids_to_tokens(ids)}" if self._words() else ""
-        load = "from transformers import pipeline" + load_lines(self.lm, _LOAD_BUNDLED, _LOAD_FROM_HUB)
+        load = "from transformers import pipeline" + load_lines(
+            self.lm, _LOAD_BUNDLED, _LOAD_FROM_HUB
+        )
         return load + _FILL.format(text=text, n=SHOWN, targets=targets, found=found)
 
     def _words(self):
@@ -169,7 +222,10 @@ class FillMaskExplorer(Explorer):
 
     def _reveal_all(self):
         last, self.right_words.value = len(self._views) - 1, 0  # a position that every text has
-        self._slider.max, self._slider.disabled = max(1, last), not last  # a slider needs two positions
+        self._slider.max, self._slider.disabled = (
+            max(1, last),
+            not last,
+        )  # a slider needs two positions
         self.right_words.max = last
         self.right_words.value = last
         self._draw()

@@ -1,9 +1,11 @@
-"""One text, read in two ways: from the left by a causal model, from both sides of a blank by a masked one.
+"""One text, read in two ways: from the left by a causal model, from both sides of a blank by a
+masked one.
 
-The words behind the blank are revealed one by one. Both models read when the text changes, once for every number of
-revealed words; moving the slider only picks what they said then. The rows are the same in both tables at every place
-of the slider, so that all that changes is the bars. A word counts with and without the space before it, as the models
-of the hub do not agree where that space belongs. Left out: several blanks.
+The words behind the blank are revealed one by one. Both models read when the text changes, once for
+every number of revealed words; moving the slider only picks what they said then. The rows are the
+same in both tables at every place of the slider, so that all that changes is the bars. A word
+counts with and without the space before it, as the models of the hub do not agree where that space
+belongs. Left out: several blanks.
 """
 
 import html
@@ -14,10 +16,10 @@ from typing import NamedTuple
 import ipywidgets as widgets
 import torch
 
+from helpers._plumbing.checks import check_text, check_whole_number
 from helpers.charts import Picture
-from helpers.checks import check_text, check_whole_number
-from helpers.explorers.bars import Bar, bars_html, labelled, row, sized, status_html, visible
-from helpers.explorers.base import Explorer, load_lines, never_seen
+from helpers.explorers._bars import Bar, bars_html, labelled, row, sized, status_html, visible
+from helpers.explorers._explorer import Explorer, load_lines, never_seen
 from helpers.fill_mask import BLANK
 from helpers.generation import next_token_logits
 from helpers.lab import pocketweb
@@ -36,12 +38,19 @@ class Readings(NamedTuple):
 
 
 def _read(causal, masked, text):
-    """Let both models read a text: the causal one once, the masked one at every place of the slider."""
+    """Let both models read a text: the causal one once, the masked one at every place of the
+    slider.
+    """
     check_text(masked, text, "masked")
     left, *right = text.split(BLANK)
     if len(right) != 1 or not left.strip() or not right[0].strip():
-        raise ValueError(f'The text must hold one {BLANK} with words on both sides, such as "{TEXT}"')
-    before, words = left.removesuffix(" "), re.findall(r"\s*\S+(?:\s+$)?", right[0])  # that space is the blank's
+        raise ValueError(
+            f'The text must hold one {BLANK} with words on both sides, such as "{TEXT}"'
+        )
+    before, words = (
+        left.removesuffix(" "),
+        re.findall(r"\s*\S+(?:\s+$)?", right[0]),
+    )  # that space is the blank's
     check_text(causal, before, "causal")
     asked = [(causal, next_token_logits, pocketweb.next_token, before)]
     for n in range(len(words) + 1):
@@ -61,14 +70,18 @@ def _read(causal, masked, text):
 
 def _blank_logits(lm, text):
     """The scores [vocab] of a masked model for the blank in a text."""
-    encoding = check_text(lm, text.replace(BLANK, lm.tokenizer.mask_token), "masked").to(lm.model.device)
+    encoding = check_text(lm, text.replace(BLANK, lm.tokenizer.mask_token), "masked").to(
+        lm.model.device
+    )
     with torch.no_grad():
         logits = lm.model(**encoding).logits[0]  # [n_tokens, vocab]
     return logits[encoding.input_ids[0] == lm.tokenizer.mask_token_id][0].float()
 
 
 def _by_word(pairs):
-    """(token, probability) pairs as {word: probability}, whether a token has a space before it or not."""
+    """(token, probability) pairs as {word: probability}, whether a token has a space before it or
+    not.
+    """
     words = Counter()
     for token, probability in pairs:
         words[token.strip(" ")] += probability
@@ -83,28 +96,37 @@ def _bars(words, said, true):
 
 
 def _look(causal, masked, readings, n):
-    """With n words revealed: what each model sees and says, as HTML, and a sentence. Runs no model."""
+    """With n words revealed: what each model sees and says, as HTML, and a sentence. Runs no
+    model.
+    """
     left, words, first, others = readings
     panels, guesses = [], []
     for lm, bars, seen in ((causal, first, 0), (masked, others[n], n)):
         hidden = re.sub(r"\S+", r"<s>\g<0></s>", visible("".join(words[seen:])))
         text = f"{visible(left)}<mark>?</mark>{visible(''.join(words[:seen]))}{hidden}"
-        caption = f"It sees all before the blank and {seen or 'no'} word{'s' * (seen != 1)} behind it."
+        caption = (
+            f"It sees all before the blank and {seen or 'no'} word{'s' * (seen != 1)} behind it."
+        )
         head = f'<p class="lmm-sees"><strong>{html.escape(lm.name)}</strong>{text}</p>'
         panels.append(head + bars_html(bars, caption))
         best = max(bars[:-1], key=lambda bar: bar.probability)
         guesses.append(f"{lm.name} guesses {best.label!r} ({best.probability:.1%})")
-    return panels, f"{n} of {len(words)} words behind the blank revealed: {guesses[0]}, {guesses[1]}."
+    return (
+        panels,
+        f"{n} of {len(words)} words behind the blank revealed: {guesses[0]}, {guesses[1]}.",
+    )
 
 
 def reading_picture(causal, masked, text=TEXT, revealed=0):
-    """The bars of `ReadingExplorer` as they stand still, for a page that is read without a kernel: a `Picture`.
+    """The bars of `ReadingExplorer` as they stand still, for a page that is read without a kernel:
+    a `Picture`.
 
     Args:
         revealed: how many words behind the blank the masked model may see.
 
     Raises:
-        ValueError, TypeError: a model of the wrong kind, not one [MASK] with words on both sides, a text that is too
+        ValueError, TypeError: a model of the wrong kind, not one [MASK] with words on both sides, a
+        text that is too
             long, more words to reveal than there are.
 
     Example:
@@ -120,21 +142,26 @@ def reading_picture(causal, masked, text=TEXT, revealed=0):
     for bars in zip(readings.causal, readings.masked[n], strict=True):
         text += f"\n  {bars[0].label!r:18}"
         for lm, (_, probability, _, truth, _) in zip((causal, masked), bars, strict=True):
-            text += f" {lm.name} {probability:6.1%}" + ("" if truth is None else f" truth {truth:6.1%}")
+            text += f" {lm.name} {probability:6.1%}" + (
+                "" if truth is None else f" truth {truth:6.1%}"
+            )
     pair = "".join(f"<div>{panel}</div>" for panel in panels)
     return Picture(f'{status_html(sentence)}<div class="lmm-pair">{pair}</div>', text)
 
 
 class ReadingExplorer(Explorer):
-    """The same text for a causal and a masked model: bars for the hidden word, and a slider that reveals what follows.
+    """The same text for a causal and a masked model: bars for the hidden word, and a slider that
+    reveals what follows.
 
-    The controls are attributes, so that a cell can move them: `text` (holds one [MASK], with words on both sides),
-    `revealed` (how many words behind the blank are shown) and `show_code`. What changes are `causal_bars`,
-    `masked_bars` and `status`, each a `widgets.HTML`. Beside the bars of a pocket model, as long as the text belongs to
-    PocketWeb, stands the exact truth: given the left side alone, and given all that is revealed.
+    The controls are attributes, so that a cell can move them: `text` (holds one [MASK], with words
+    on both sides), `revealed` (how many words behind the blank are shown) and `show_code`. What
+    changes are `causal_bars`, `masked_bars` and `status`, each a `widgets.HTML`. Beside the bars of
+    a pocket model, as long as the text belongs to PocketWeb, stands the exact truth: given the left
+    side alone, and given all that is revealed.
 
     Raises:
-        ValueError, TypeError: what `reading_picture` would refuse. Later on, such sentences stand in `status`.
+        ValueError, TypeError: what `reading_picture` would refuse. Later on, such sentences stand
+        in `status`.
 
     Example:
         >>> from helpers.models import load_causal_lm, load_masked_lm
@@ -148,26 +175,46 @@ class ReadingExplorer(Explorer):
         self._readings = _read(causal, masked, text)
         super().__init__(f"A slider on {causal.name} and {masked.name}")
         self.causal, self.masked = causal, masked
-        self.text = sized(widgets.Textarea(text, description="text", rows=2, continuous_update=False), "auto")
-        self.revealed = widgets.BoundedIntText(0, min=0, max=len(self._readings.words), description="revealed")
+        self.text = sized(
+            widgets.Textarea(text, description="text", rows=2, continuous_update=False), "auto"
+        )
+        self.revealed = widgets.BoundedIntText(
+            0, min=0, max=len(self._readings.words), description="revealed"
+        )
         self._slider = widgets.IntSlider(0, min=0, max=self.revealed.max)
-        layout = {"flex": "1 1 300px", "min_width": "0", "max_width": "98%", "padding": "0 10px 0 0"}
-        self.causal_bars, self.masked_bars = widgets.HTML(layout=layout), widgets.HTML(layout=layout)
+        layout = {
+            "flex": "1 1 300px",
+            "min_width": "0",
+            "max_width": "98%",
+            "padding": "0 10px 0 0",
+        }
+        self.causal_bars, self.masked_bars = (
+            widgets.HTML(layout=layout),
+            widgets.HTML(layout=layout),
+        )
         self._bars = row(self.causal_bars, self.masked_bars)
         self.text.observe(self._change_text, names="value")
         self._draw_on(self.revealed)
         self.children = [
-            self.text, row(labelled(self.revealed, self._slider, int), self.show_code), self.status,
-            self._bars, self._code,
+            self.text,
+            row(labelled(self.revealed, self._slider, int), self.show_code),
+            self.status,
+            self._bars,
+            self._code,
         ]
         self._draw()
 
     def code(self):
-        """The plain transformers script that prints the likeliest tokens of both models at this place."""
+        """The plain transformers script that prints the likeliest tokens of both models at this
+        place.
+        """
         left, words, *_ = self._readings
         blanked = "".join([left, self.masked.tokenizer.mask_token, *words[: self.revealed.value]])
         script = "import torch\n"
-        for lm, text, place in (self.causal, left.removesuffix(" "), "-1"), (self.masked, blanked, _BLANK_PLACE):
+        for lm, text, place in (
+            (self.causal, left.removesuffix(" "), "-1"),
+            (self.masked, blanked, _BLANK_PLACE),
+        ):
             script += load_lines(lm, _LOAD_BUNDLED, _LOAD_FROM_HUB)
             script += _ASK.format(text=text, place=place)
         return script

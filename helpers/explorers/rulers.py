@@ -1,7 +1,9 @@
-"""The same answers under several rulers: a switch, and a picture that changes while the answers stay.
+"""The same answers under several rulers: a switch, and a picture that changes while the answers
+stay.
 
-The rows are those of `helpers.lab.sweep.read("abilities")`. There a model was asked once for each ability, and every
-ruler measured those stored answers. Moving the switch picks rows; it asks no model.
+The rows are those of `helpers.lab.sweep.read("abilities")`. There a model was asked once for each
+ability, and every ruler measured those stored answers. Moving the switch picks rows; it asks no
+model.
 """
 
 import html
@@ -9,7 +11,7 @@ import html
 import ipywidgets as widgets
 
 from helpers.charts import Picture, line_chart, show_widget
-from helpers.explorers.bars import status_html
+from helpers.explorers._bars import status_html
 from helpers.lab.abilities import RULERS
 
 SAYS = {
@@ -27,24 +29,30 @@ def _lines(rows, ruler, x):
     lines = {}
     for row in sorted(rows, key=lambda row: row[x]):
         if row["ruler"] == ruler:
-            lines.setdefault(row["ability"], []).append((row[x], row["mean"], row["standard_error"]))
+            lines.setdefault(row["ability"], []).append(
+                (row[x], row["mean"], row["standard_error"])
+            )
     return lines
 
 
 def _sentence(rows, ruler, x):
     lines = _lines(rows, ruler, x)
-    ends = (f"{ability} from {line[0][1]:.2f} to {line[-1][1]:.2f}" for ability, line in lines.items())
+    ends = (
+        f"{ability} from {line[0][1]:.2f} to {line[-1][1]:.2f}" for ability, line in lines.items()
+    )
     error = max(error for line in lines.values() for _, _, error in line)
     return f"{ruler}: {', '.join(ends)}; standard errors up to {error:.2f}."
 
 
 def ruler_picture(rows, ruler, x="n_body_params", x_label="parameters without embeddings"):
-    """One line for each ability, measured with a ruler: a `Picture`. Up is better, whatever the ruler.
+    """One line for each ability, measured with a ruler: a `Picture`. Up is better, whatever the
+    ruler.
 
     Args:
         rows: dicts with ability, ruler, mean, standard_error and what `x` names.
         ruler: one of `helpers.lab.abilities.RULERS`.
-        x, x_label: the key for the horizontal axis, which is logarithmic, and what is written below it.
+        x, x_label: the key for the horizontal axis, which is logarithmic, and what is written below
+            it.
 
     Raises:
         ValueError: for another ruler, or if no row is left.
@@ -54,7 +62,10 @@ def ruler_picture(rows, ruler, x="n_body_params", x_label="parameters without em
         >>> ruler_picture([row], "exact match", "size", "size").text[:26]
         'Line chart of exact match:'
     """
-    lines = {ability: list(zip(*line, strict=True))[:2] for ability, line in _lines(rows, ruler, x).items()}
+    lines = {
+        ability: list(zip(*line, strict=True))[:2]
+        for ability, line in _lines(rows, ruler, x).items()
+    }
     worst = 1.03 * max([1.0, *(mean for _, means in lines.values() for mean in means)])
     limits = (worst, -0.03) if "turned over" in SAYS[ruler] else (-0.03, worst)
     return line_chart(lines, x_label, f"{ruler}: {SAYS[ruler]}", log_x=True, y_limits=limits)
@@ -63,8 +74,8 @@ def ruler_picture(rows, ruler, x="n_body_params", x_label="parameters without em
 class RulerExplorer(widgets.VBox):
     """A switch between rulers over one set of stored answers.
 
-    `ruler` is the switch, which a cell may move; `view` and `status` are the `widgets.HTML` that follow it. The Tab key
-    leads to the buttons, the space bar presses one.
+    `ruler` is the switch, which a cell may move; `view` and `status` are the `widgets.HTML` that
+    follow it. The Tab key leads to the buttons, the space bar presses one.
 
     Raises:
         ValueError: what `ruler_picture` would refuse.
@@ -80,8 +91,13 @@ class RulerExplorer(widgets.VBox):
     def __init__(self, rows, x="n_body_params", x_label="parameters without embeddings"):
         self._states = {}
         for ruler in RULERS:
-            self._states[ruler] = ruler_picture(rows, ruler, x, x_label).html, status_html(_sentence(rows, ruler, x))
-        self.ruler = widgets.ToggleButtons(options=list(RULERS), description="ruler", style={"button_width": "auto"})
+            self._states[ruler] = (
+                ruler_picture(rows, ruler, x, x_label).html,
+                status_html(_sentence(rows, ruler, x)),
+            )
+        self.ruler = widgets.ToggleButtons(
+            options=list(RULERS), description="ruler", style={"button_width": "auto"}
+        )
         self.view, self.status = widgets.HTML(), widgets.HTML()
         self.ruler.observe(self._show, names="value")
         super().__init__([self.ruler, self.status, self.view], layout={"max_width": "780px"})

@@ -1,7 +1,9 @@
-"""What a training would cost: sliders for parameters, tokens and hardware, and every formula beside its result.
+"""What a training would cost: sliders for parameters, tokens and hardware, and every formula beside
+its result.
 
-The loss is that of the refitted Chinchilla law. What a device can do, draws and costs is for the reader to say: the
-numbers that stand there first are round ones. Left out: cooling, failed runs, people, and what using the model costs.
+The loss is that of the refitted Chinchilla law. What a device can do, draws and costs is for the
+reader to say: the numbers that stand there first are round ones. Left out: cooling, failed runs,
+people, and what using the model costs.
 """
 
 import functools
@@ -11,7 +13,7 @@ import math
 import ipywidgets as widgets
 
 from helpers.charts import Picture, show_widget
-from helpers.explorers.bars import labelled, row, status_html
+from helpers.explorers._bars import labelled, row, status_html
 from helpers.lab.scaling import CHINCHILLA, compute_optimal, predict_loss, training_flops
 
 INPUTS = {  # argument: label, the value it starts at, lowest, highest
@@ -27,7 +29,8 @@ STEP = 0.01  # of the sliders, in powers of ten
 
 
 def training_cost(**inputs):
-    """What follows from the inputs, named as in INPUTS: {quantity: number}. Those left out stand where they start.
+    """What follows from the inputs, named as in INPUTS: {quantity: number}. Those left out stand
+    where they start.
 
     Raises:
         TypeError: an input that is not one of INPUTS.
@@ -49,20 +52,29 @@ def training_cost(**inputs):
     best_n, best_d = compute_optimal(CHINCHILLA, flops)
     device_hours = flops / (1e12 * given["teraflops"] * given["percent_used"] / 100) / 3600
     return {
-        "loss": predict_loss(CHINCHILLA, n, d), "flops": flops, "tokens per parameter": d / n, "best n": best_n,
-        "best d": best_d, "best loss": predict_loss(CHINCHILLA, best_n, best_d),
-        "days": device_hours / given["devices"] / 24, "kWh": device_hours * given["watts"] / 1000,
+        "loss": predict_loss(CHINCHILLA, n, d),
+        "flops": flops,
+        "tokens per parameter": d / n,
+        "best n": best_n,
+        "best d": best_d,
+        "best loss": predict_loss(CHINCHILLA, best_n, best_d),
+        "days": device_hours / given["devices"] / 24,
+        "kWh": device_hours * given["watts"] / 1000,
         "dollars": device_hours * given["dollars_per_hour"],
     }
 
 
 def _written(value):
-    """A number with three digits that count, and without an exponent as long as anybody can read it."""
+    """A number with three digits that count, and without an exponent as long as anybody can read
+    it.
+    """
     return f"{float(f'{value:.3g}'):,.12g}"
 
 
 def _number(box, value):
-    """What the box shows for a value of its slider, whose steps are coarser: a number of the reader's own stays."""
+    """What the box shows for a value of its slider, whose steps are coarser: a number of the
+    reader's own stays.
+    """
     return box.value if abs(math.log10(value / box.value)) < 0.501 * STEP else float(f"{value:.3g}")
 
 
@@ -70,17 +82,40 @@ def _look(inputs):
     """The table as HTML, and the sentence about it."""
     cost = training_cost(**inputs)
     e, a, alpha, b, beta = (getattr(CHINCHILLA, name) for name in ("E", "A", "alpha", "B", "beta"))
-    law, hoffmann = f"{e:.2f} + {a:.0f}/N^{alpha:.3f} + {b:.0f}/D^{beta:.3f}", "Hoffmann and others (2022), eq."
+    law, hoffmann = (
+        f"{e:.2f} + {a:.0f}/N^{alpha:.3f} + {b:.0f}/D^{beta:.3f}",
+        "Hoffmann and others (2022), eq.",
+    )
     best_n, best_d = (_written(cost[name] / 1e9) for name in ("best n", "best d"))
     best = f"{best_n} billion N, {best_d} billion D, loss {cost['best loss']:.3f}"
     lines = [
-        ("loss", f"{cost['loss']:.3f} nats per token", law, f"{hoffmann} 2; Besiroglu and others (2024)"),
-        ("operations", f"{cost['flops']:.3g} FLOP", "C = 6 N D", "Kaplan and others (2020), section 2.1"),
+        (
+            "loss",
+            f"{cost['loss']:.3f} nats per token",
+            law,
+            f"{hoffmann} 2; Besiroglu and others (2024)",
+        ),
+        (
+            "operations",
+            f"{cost['flops']:.3g} FLOP",
+            "C = 6 N D",
+            "Kaplan and others (2020), section 2.1",
+        ),
         ("tokens per parameter", _written(cost["tokens per parameter"]), "D / N", ""),
         ("best use of the same C", best, "lowest loss where 6 N D = C", f"{hoffmann} 4"),
-        ("device hours", _written(cost["kWh"] / inputs["watts"] * 1000), "C / (FLOP/s × used) / 3600", ""),
+        (
+            "device hours",
+            _written(cost["kWh"] / inputs["watts"] * 1000),
+            "C / (FLOP/s × used) / 3600",
+            "",
+        ),
         ("time", f"{_written(cost['days'])} days", "device hours / devices / 24", ""),
-        ("energy", f"{_written(cost['kWh'])} kWh", "device hours × watts / 1000", "without cooling"),
+        (
+            "energy",
+            f"{_written(cost['kWh'])} kWh",
+            "device hours × watts / 1000",
+            "without cooling",
+        ),
         ("cost", f"{_written(cost['dollars'])} dollars", "device hours × dollars per hour", ""),
     ]
     style = 'style="text-align:left;vertical-align:top;padding:3px 14px 3px 0;white-space:normal"'
@@ -89,26 +124,35 @@ def _look(inputs):
         f"<td {style}>{html.escape(formula)}<br><small>{html.escape(source)}</small></td></tr>"
         for name, value, formula, source in lines
     )
-    sentence = f"loss {lines[0][1]}; {lines[1][1]}; {'; '.join(value for _, value, *_ in lines[5:])}"
+    sentence = (
+        f"loss {lines[0][1]}; {lines[1][1]}; {'; '.join(value for _, value, *_ in lines[5:])}"
+    )
     return f'<table style="max-width:756px;line-height:1.4">{rows}</table>', sentence, lines
 
 
 def training_cost_picture(**inputs):
-    """What `TrainingCostExplorer` shows, as it stands still: a `Picture`. Inputs and errors: see `training_cost`.
+    """What `TrainingCostExplorer` shows, as it stands still: a `Picture`. Inputs and errors: see
+    `training_cost`.
 
     Example:
         >>> "3.15e+23" in training_cost_picture(billion_params=175, billion_tokens=300).text
         True
     """
-    table, sentence, lines = _look({name: start for name, (_, start, *_) in INPUTS.items()} | inputs)
-    return Picture(status_html(sentence) + table, "\n".join(f"{name}: {value} = {f}" for name, value, f, _ in lines))
+    table, sentence, lines = _look(
+        {name: start for name, (_, start, *_) in INPUTS.items()} | inputs
+    )
+    return Picture(
+        status_html(sentence) + table,
+        "\n".join(f"{name}: {value} = {f}" for name, value, f, _ in lines),
+    )
 
 
 class TrainingCostExplorer(widgets.VBox):
-    """Number boxes and sliders for parameters, tokens and hardware, above the table of what follows from them.
+    """Number boxes and sliders for parameters, tokens and hardware, above the table of what follows
+    from them.
 
-    The boxes are in `inputs`, {name: box} as in INPUTS, so that a cell can move them. What changes are `table` and
-    `status`, each a `widgets.HTML`.
+    The boxes are in `inputs`, {name: box} as in INPUTS, so that a cell can move them. What changes
+    are `table` and `status`, each a `widgets.HTML`.
 
     Example:
         >>> explorer = TrainingCostExplorer()
@@ -120,8 +164,12 @@ class TrainingCostExplorer(widgets.VBox):
     def __init__(self):
         self.inputs, self.table, self.status, pairs = {}, widgets.HTML(), widgets.HTML(), []
         for name, (label, start, low, high) in INPUTS.items():
-            box = self.inputs[name] = widgets.BoundedFloatText(start, min=low, max=high, description=label)
-            slider = widgets.FloatLogSlider(start, base=10, min=math.log10(low), max=math.log10(high), step=STEP)
+            box = self.inputs[name] = widgets.BoundedFloatText(
+                start, min=low, max=high, description=label
+            )
+            slider = widgets.FloatLogSlider(
+                start, base=10, min=math.log10(low), max=math.log10(high), step=STEP
+            )
             pairs.append(labelled(box, slider, functools.partial(_number, box)))
             box.observe(self._draw, names="value")
         super().__init__([row(*pairs), self.status, self.table], layout={"max_width": "780px"})
@@ -132,5 +180,7 @@ class TrainingCostExplorer(widgets.VBox):
         show_widget(self, Picture(f"<p><em>{sentence}</em></p>", sentence))
 
     def _draw(self, _=None):
-        self.table.value, sentence, _ = _look({name: box.value for name, box in self.inputs.items()})
+        self.table.value, sentence, _ = _look(
+            {name: box.value for name, box in self.inputs.items()}
+        )
         self.status.value = status_html(sentence)

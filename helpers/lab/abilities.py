@@ -1,9 +1,9 @@
 """Abilities: items with one right answer, and several rulers for the same answers of a model.
 
-The items are unseen: sums that pre-training leaves out (`pocketweb.is_held_out`), phrases, labels and people drawn
-anew. A model is asked once; every ruler measures the stored `Answer`, so that a jump which only one ruler shows is in
-the ruler. A masked model gets as many blanks as the answer has tokens and fills them from left to right.
-Left out: answers that may be said in several ways.
+The items are unseen: sums that pre-training leaves out (`pocketweb.is_held_out`), phrases, labels
+and people drawn anew. A model is asked once; every ruler measures the stored `Answer`, so that a
+jump which only one ruler shows is in the ruler. A masked model gets as many blanks as the answer
+has tokens and fills them from left to right. Left out: answers that may be said in several ways.
 """
 
 import itertools
@@ -30,7 +30,9 @@ class Item(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a model answered: the tokens that it takes when greedy, and what it gave to the right ones."""
+    """What a model answered: the tokens that it takes when greedy, and what it gave to the right
+    ones.
+    """
 
     right: list  # the right tokens, as ids
     greedy: list  # the likeliest tokens one after the other, as many
@@ -46,7 +48,8 @@ class Score(NamedTuple):
 
 
 def sums(digits, n_items, seed=0):
-    """Sums of two numbers of so many digits that pre-training leaves out. There are ten or so of one digit.
+    """Sums of two numbers of so many digits that pre-training leaves out. There are ten or so of
+    one digit.
 
     Example:
         >>> [item.prompt + item.answer for item in sums(2, 1)]
@@ -69,18 +72,29 @@ def echoes(n_words, n_items, seed=0):
         >>> [item.answer for item in echoes(3, 1)]
         [' trumpet spider lamp']
     """
-    words = sorted({word for text in pocketweb.sample(300, 0, ["echo"]) for word in re.findall(r"\b[a-z]+", text)})
+    words = sorted(
+        {
+            word
+            for text in pocketweb.sample(300, 0, ["echo"])
+            for word in re.findall(r"\b[a-z]+", text)
+        }
+    )
     rng = random.Random(seed)
     phrases = (" ".join(rng.choices(words, k=n_words)) for _ in range(n_items))
-    return [Item(f"Echo: {phrase}. {phrase}.", f" {phrase}", len(words) ** -n_words) for phrase in phrases]
+    return [
+        Item(f"Echo: {phrase}. {phrase}.", f" {phrase}", len(words) ** -n_words)
+        for phrase in phrases
+    ]
 
 
 def few_shot(n_examples, n_items, seed=0, right_labels=True):
-    """Labelled examples in a row, whose labels are new words each time; the answer is the label of one more.
+    """Labelled examples in a row, whose labels are new words each time; the answer is the label of
+    one more.
 
-    Both labels stand in the row, unless there are fewer examples. With `right_labels=False` the labels of the
-    examples are drawn at random from the two: a model that still answers as before did not read them. A blind guess
-    says one of the two, if there is an example, and else any label.
+    Both labels stand in the row, unless there are fewer examples. With `right_labels=False` the
+    labels of the examples are drawn at random from the two: a model that still answers as before
+    did not read them. A blind guess says one of the two, if there is an example, and else any
+    label.
 
     Example:
         >>> few_shot(2, 1)[0].prompt.count(chr(10))
@@ -91,10 +105,16 @@ def few_shot(n_examples, n_items, seed=0, right_labels=True):
         for text in pocketweb.sample(500, seed * 1000 + round, ["examples"]):
             lines = [line.rsplit(": ", 1) for line in text.split("\n")][: n_examples + 1]
             labels = sorted({label for _, label in lines[:-1]})
-            if len(lines) <= n_examples or len(labels) < min(LABELLED, n_examples) or len(items) == n_items:
+            if (
+                len(lines) <= n_examples
+                or len(labels) < min(LABELLED, n_examples)
+                or len(items) == n_items
+            ):
                 continue
             *examples, (asked, answer) = lines
-            said = [(name, label if right_labels else rng.choice(labels)) for name, label in examples]
+            said = [
+                (name, label if right_labels else rng.choice(labels)) for name, label in examples
+            ]
             prompt = "\n".join([*(f"{name}: {label}" for name, label in said), f"{asked}:"])
             items.append(Item(prompt, f" {answer}", 1 / (LABELLED if examples else LABELS)))
         if len(items) == n_items:
@@ -102,7 +122,8 @@ def few_shot(n_examples, n_items, seed=0, right_labels=True):
 
 
 def story_questions(n_items, seed=0):
-    """Who did what to whom: a short text about two or three people, and a question that one of the names answers.
+    """Who did what to whom: a short text about two or three people, and a question that one of the
+    names answers.
 
     Example:
         >>> item = story_questions(1)[0]
@@ -118,6 +139,17 @@ def story_questions(n_items, seed=0):
                 items.append(Item(found[1], found[2], 1 / len(names)))
         if len(items) == n_items:
             return items
+
+
+ITEMS = {  # ability: its items
+    "sums of 1 digit": lambda: sums(1, 200),
+    "sums of 2 digits": lambda: sums(2, 200),
+    "sums of 3 digits": lambda: sums(3, 200),
+    "echo of 4 words": lambda: echoes(4, 200),
+    **{f"few-shot, {k} examples": lambda k=k: few_shot(k, 200) for k in (0, 1, 3, 5, 7)},
+    "few-shot, 7 examples, wrong labels": lambda: few_shot(7, 200, right_labels=False),
+    "who did what to whom": lambda: story_questions(200),
+}
 
 
 def answer(lm, items, batch_size=64):
@@ -144,14 +176,20 @@ def answer(lm, items, batch_size=64):
 
 
 def _answer_rows(lm, prompts, rights):
-    """Answers to prompts of one length [n, n_prompt], whose right answers [n, n_answer] have one length, too."""
+    """Answers to prompts of one length [n, n_prompt], whose right answers [n, n_answer] have one
+    length, too.
+    """
     greedy, kept = rights[:, :0], []
     for done in range(rights.shape[1]):
-        context = torch.cat([prompts.repeat(2, 1), torch.cat([rights[:, :done], greedy])], dim=1)  # [2n, so far]
+        context = torch.cat(
+            [prompts.repeat(2, 1), torch.cat([rights[:, :done], greedy])], dim=1
+        )  # [2n, so far]
         told, own = _next_token(lm, context, rights.shape[1] - done).chunk(2)  # [n, vocab] each
         greedy = torch.cat([greedy, own.argmax(-1, keepdim=True)], dim=1)
         kept.append((told.gather(1, rights[:, done : done + 1])[:, 0], told.square().sum(-1)))
-    probabilities, squares = (torch.stack(column, dim=1).tolist() for column in zip(*kept, strict=True))
+    probabilities, squares = (
+        torch.stack(column, dim=1).tolist() for column in zip(*kept, strict=True)
+    )
     return list(map(Answer, rights.tolist(), greedy.tolist(), probabilities, squares))
 
 
@@ -170,7 +208,9 @@ def exact_match(given):
 
 
 def token_probability(given):
-    """The geometric mean of the probabilities of the right tokens: to the power of their number, the answer's own."""
+    """The geometric mean of the probabilities of the right tokens: to the power of their number,
+    the answer's own.
+    """
     return math.exp(sum(map(math.log, given.probabilities)) / len(given.probabilities))
 
 
@@ -190,7 +230,9 @@ def edit_distance(given):
 
 
 def brier(given):
-    """Mean over the tokens of the squared distance between the model's probabilities and the truth: 0 to 2."""
+    """Mean over the tokens of the squared distance between the model's probabilities and the truth:
+    0 to 2.
+    """
     pairs = zip(given.probabilities, given.squares, strict=True)
     return sum(1 - 2 * p + square for p, square in pairs) / len(given.squares)
 

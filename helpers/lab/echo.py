@@ -1,9 +1,11 @@
-"""The echo game, played alone: a phrase of random words comes again and again, and a small GPT-2 must go on.
+"""The echo game, played alone: a phrase of random words comes again and again, and a small GPT-2
+must go on.
 
-No phrase comes twice, so nothing can be learned by heart. Once the first word of the phrase has come again, every
-further word is certain to whoever looks up what followed the last time: the *induction* that needs two layers, one in
-which each place notes the word before it, and one that finds the place whose note is the present word.
-Left out: PocketWeb, whose echo games are one genre among many and are asked by `helpers.lab.abilities`.
+No phrase comes twice, so nothing can be learned by heart. Once the first word of the phrase has
+come again, every further word is certain to whoever looks up what followed the last time: the
+*induction* that needs two layers, one in which each place notes the word before it, and one that
+finds the place whose note is the present word. Left out: PocketWeb, whose echo games are one genre
+among many and are asked by `helpers.lab.abilities`.
 """
 
 from typing import NamedTuple
@@ -11,13 +13,18 @@ from typing import NamedTuple
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-N_WORDS, N_TOKENS = 63, 64  # in the game, and in one text of it; the ids are 1 to 63, and 0 is not used
+N_WORDS, N_TOKENS = (
+    63,
+    64,
+)  # in the game, and in one text of it; the ids are 1 to 63, and 0 is not used
 SHORTEST, LONGEST = 5, 20  # words in a phrase, all different
 BATCH, WIDTH = 32, 32
 
 
 class Look(NamedTuple):
-    """Mean attention from the places whose next word is certain, for each layer; and what equal weights would give."""
+    """Mean attention from the places whose next word is certain, for each layer; and what equal
+    weights would give.
+    """
 
     back: list  # to the place before
     back_chance: float
@@ -35,7 +42,9 @@ def games(n, seed):
     """
     draw = torch.Generator().manual_seed(seed)
     length = torch.randint(SHORTEST, LONGEST + 1, (n, 1), generator=draw)  # of the phrase
-    phrase = torch.rand(n, N_WORDS, generator=draw).argsort(1) + 1  # all words in random order; the first ones count
+    phrase = (
+        torch.rand(n, N_WORDS, generator=draw).argsort(1) + 1
+    )  # all words in random order; the first ones count
     place = torch.arange(N_TOKENS).expand(n, -1)
     return phrase.gather(1, place % length), place[:, :-1] >= length
 
@@ -44,8 +53,9 @@ def train_echo(n_layer, learning_rate=1e-3, steps=1000, seed=0):
     """Train a GPT-2 of one head in each layer on new games in every step.
 
     Returns:
-        (model, history): history is a list of dicts with step, loss (nats per word, all words) and accuracy (share of
-        the certain words that the likeliest token hits), measured on the games of the step before it learns from them.
+        (model, history): history is a list of dicts with step, loss (nats per word, all words) and
+        accuracy (share of the certain words that the likeliest token hits), measured on the games
+        of the step before it learns from them.
 
     Example:
         >>> model, history = train_echo(n_layer=1, steps=2)
@@ -53,9 +63,23 @@ def train_echo(n_layer, learning_rate=1e-3, steps=1000, seed=0):
         [0, 1]
     """
     torch.manual_seed(seed)
-    shape = {"vocab_size": N_WORDS + 1, "n_positions": N_TOKENS, "n_embd": WIDTH, "n_layer": n_layer, "n_head": 1}
-    shape |= {"bos_token_id": 0, "eos_token_id": 0, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-    model = GPT2LMHeadModel(GPT2Config(initializer_range=0.1, activation_function="gelu_pytorch_tanh", **shape))
+    shape = {
+        "vocab_size": N_WORDS + 1,
+        "n_positions": N_TOKENS,
+        "n_embd": WIDTH,
+        "n_layer": n_layer,
+        "n_head": 1,
+    }
+    shape |= {
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+        "resid_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "attn_pdrop": 0.0,
+    }
+    model = GPT2LMHeadModel(
+        GPT2Config(initializer_range=0.1, activation_function="gelu_pytorch_tanh", **shape)
+    )
     optimizer, history = torch.optim.AdamW(model.parameters(), lr=learning_rate, fused=True), []
     for step in range(steps):
         ids, certain = games(BATCH, seed=seed * 1_000_003 + step)
@@ -79,7 +103,8 @@ def attention(model, ids):
 
 
 def look(model, n=50, seed=0):
-    """How much each layer looks back by one place, and how much it looks up what followed earlier: a `Look`.
+    """How much each layer looks back by one place, and how much it looks up what followed earlier:
+    a `Look`.
 
     Example:
         >>> model, _ = train_echo(n_layer=2, steps=0)

@@ -1,32 +1,29 @@
-"""How far a model is from the truth: its loss on unseen PocketWeb text beside the floor, on the same tokens.
+"""How far a model is from the truth: its loss on unseen PocketWeb text beside the floor, on the
+same tokens.
 
-Model and truth are measured on the same documents, so their difference has a far smaller error than either.
+Model and truth are measured on the same documents, so their difference has a far smaller error than
+either.
 
-    python -m helpers.lab.evaluation floors   writes helpers/data/floors.json
-    python -m tests.model_card pocket-gpt2    measures a bundled model and writes its card
 """
 
-import argparse
 import functools
-import json
 import random
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from helpers.lab import pocketweb
+from helpers.lab.estimates import Estimate, mean_per_token
 
 UNSEEN_SEED = 20_260_101  # never used for training
-N_DOCUMENTS = 5_000  # for floors and cards
-SHARE = {"causal": 1.0, "masked": 0.3}  # of the tokens of a document, how many are asked by floors and cards
 APART = ("echo", "sums")  # a masked model learns them late; "without echo and sums" is measured too
-DATA = Path(__file__).parents[1] / "data"
 
 
 class Unseen(NamedTuple):
-    """Documents no model was trained on, the token positions that are asked, and the truth about them."""
+    """Documents no model was trained on, the token positions that are asked, and the truth about
+    them.
+    """
 
     objective: str
     documents: list
@@ -49,7 +46,9 @@ def unseen(objective, n_documents=1000, share=1.0, genres=None, seed=UNSEEN_SEED
         positions = [list(range(len(document.tokens) + 1)) for document in documents]
     else:
         positions = [[i for i in range(len(d.tokens)) if rng.random() < share] for d in documents]
-    truth = [language.log_probs(objective, *asked) for asked in zip(documents, positions, strict=True)]
+    truth = [
+        language.log_probs(objective, *asked) for asked in zip(documents, positions, strict=True)
+    ]
     return Unseen(objective, documents, positions, truth)
 
 
@@ -66,7 +65,11 @@ def model_log_probs(lm, exam, batch_tokens=8192):
     rows = []  # (document, positions, token ids)
     for index, (document, positions) in enumerate(zip(exam.documents, exam.positions, strict=True)):
         ids = lm.tokenizer(document.text + pocketweb.END).input_ids
-        rows += [(index, positions, ids)] if exam.objective == "causal" else [(index, [p], ids) for p in positions]
+        rows += (
+            [(index, positions, ids)]
+            if exam.objective == "causal"
+            else [(index, [p], ids) for p in positions]
+        )
     rows.sort(key=lambda row: len(row[2]))
     found = [{} for _ in exam.documents]
     while rows:
@@ -74,7 +77,10 @@ def model_log_probs(lm, exam, batch_tokens=8192):
         rows, batch = rows[:-size], rows[-size:]
         for (index, positions, _), values in zip(batch, _score(lm, batch), strict=True):
             found[index] |= dict(zip(positions, values, strict=True))
-    return [[values[p] for p in positions] for values, positions in zip(found, exam.positions, strict=True)]
+    return [
+        [values[p] for p in positions]
+        for values, positions in zip(found, exam.positions, strict=True)
+    ]
 
 
 @torch.inference_mode()
@@ -87,23 +93,32 @@ def _score(lm, batch):
         if not causal:
             inputs[row, positions[0] + 1] = lm.tokenizer.mask_token_id
     mask = (inputs != lm.tokenizer.pad_token_id).long()
-    logits = lm.model(input_ids=inputs.to(lm.model.device), attention_mask=mask.to(lm.model.device)).logits.cpu()
+    logits = lm.model(
+        input_ids=inputs.to(lm.model.device), attention_mask=mask.to(lm.model.device)
+    ).logits.cpu()
     for row, (_, positions, ids) in enumerate(batch):
-        asked = torch.tensor(positions) if causal else torch.tensor(positions) + 1  # the start stands in front
+        asked = (
+            torch.tensor(positions) if causal else torch.tensor(positions) + 1
+        )  # the start stands in front
         targets = torch.tensor([ids[p + 1] for p in positions])
-        yield torch.log_softmax(logits[row, asked].double(), -1).gather(-1, targets[:, None])[:, 0].tolist()
+        yield (
+            torch.log_softmax(logits[row, asked].double(), -1)
+            .gather(-1, targets[:, None])[:, 0]
+            .tolist()
+        )
 
 
 class Gap(NamedTuple):
     """Loss of a model, floor, and their difference, each an Estimate in nats per token."""
 
-    loss: pocketweb.Estimate
-    floor: pocketweb.Estimate
-    gap: pocketweb.Estimate
+    loss: Estimate
+    floor: Estimate
+    gap: Estimate
 
 
 def gap_to_floor(lm, exam):
-    """The loss of a model above the floor, on the same tokens: {"all", "without echo and sums", genre: Gap}.
+    """The loss of a model above the floor, on the same tokens: {"all", "without echo and sums",
+    genre: Gap}.
 
     Example:
         >>> from helpers.models import load_causal_lm
@@ -121,41 +136,5 @@ def gap_to_floor(lm, exam):
     for name, chosen in groups.items():
         if counts[chosen].sum():
             sums = model_sums[chosen], truth_sums[chosen], model_sums[chosen] - truth_sums[chosen]
-            out[name] = Gap(*(pocketweb.mean_per_token(s, counts[chosen]) for s in sums))
+            out[name] = Gap(*(mean_per_token(s, counts[chosen]) for s in sums))
     return out
-
-
-def floors(exam):
-    """The floor of all of PocketWeb, and on the documents of each genre in it: {"all" or genre: Estimate}.
-
-    How often each genre comes is known, so "all" weighs the genres by their true shares (stratified mean, delta
-    method), which halves the error of a plain mean.
-
-    Example:
-        >>> found = floors(unseen("causal", n_documents=300))
-        >>> found["echo"].nats > found["explanation"].nats
-        True
-    """
-    genres = np.array([document.genre for document in exam.documents])
-    sums, counts = (np.array([f(values) for values in exam.truth], float) for f in (lambda v: -sum(v), len))
-    shares = {genre: share for genre, share in pocketweb.language().shares.items() if genre in genres}
-    of = {genre: genres == genre for genre in shares}
-    per_document = sum(share * counts[of[genre]].mean() for genre, share in shares.items())
-    mean = sum(share * sums[of[genre]].mean() for genre, share in shares.items()) / per_document
-    residual = sums - mean * counts
-    variance = sum(share**2 * residual[of[genre]].var() / of[genre].sum() for genre, share in shares.items())
-    out = {"all": pocketweb.Estimate(float(mean), float(np.sqrt(variance) / per_document))}
-    return out | {genre: pocketweb.mean_per_token(sums[of[genre]], counts[of[genre]]) for genre in shares}
-
-
-def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m helpers.lab.evaluation", description="Compute the entropy floors.")
-    parser.add_argument("command", choices=["floors"], help="writes helpers/data/floors.json, in some minutes")
-    parser.parse_args(arguments)
-    found = {"made_by": f"{parser.prog} floors", "unit": "nats per token, [mean, standard error]"}
-    found |= {objective: floors(unseen(objective, N_DOCUMENTS, share)) for objective, share in SHARE.items()}
-    (DATA / "floors.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,48 +2,38 @@
 
 Two tasks are drawn from PocketWeb, and for every text the exact probability of its label is known:
 
-- "sentiment": is this review good or bad? The verdict that may stand below it is cut off. Most sentences of a
-  review share its feeling, not all, so nobody can always be right.
-- "role": a sentence about two people, a woman and a man, and a question (`Who has the kite now?`). Is the
-  answer she or he? Exchange the names: the answer changes, the words do not. A bag of words can only guess.
+- "sentiment": is this review good or bad? The verdict that may stand below it is cut off. Most
+  sentences of a review share its feeling, not all, so nobody can always be right.
+- "role": a sentence about two people, a woman and a man, and a question (`Who has the kite now?`).
+  Is the answer she or he? Exchange the names: the answer changes, the words do not. A bag of words
+  can only guess.
 
-Every model is read in the same way: a linear layer on the hidden state from which it says what comes next.
-
-    python -m helpers.lab.fine_tuning   writes helpers/data/fine_tuning.csv; started again, it goes on
+Every model is read in the same way: a linear layer on the hidden state from which it says what
+comes next.
 
 Left out: validation sets, early stopping, more than two labels.
 """
 
-import argparse
 import copy
 import functools
-import hashlib
-import os
 import random
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from tqdm.auto import tqdm
 
-from helpers.lab import pocketweb
+from helpers.lab import pocketweb, tables
 from helpers.lab.pretraining import learning_rate_at
-from helpers.models import LanguageModel, load_causal_lm, load_masked_lm
+from helpers.models import LanguageModel
 
 # genre, question, the part of it that is shown
 TASKS = {"sentiment": ("review", "\nVerdict:", ""), "role": ("role", "?", "?")}
-METHODS = (
-    "pocket-gpt2", "pocket-bert", "pocket-gpt2 frozen", "pocket-bert frozen",
-    "pocket-gpt2 from scratch", "pocket-bert from scratch", "bag of words",
-)
-SIZES = (8, 16, 32, 64, 128, 256, 512)  # labels
-SEEDS = (1, 2, 3)
 EXAM_SEED = 20_260_107  # never used to draw training examples
-DATA = Path(__file__).parents[1] / "data"
 
 
 class Example(NamedTuple):
-    """A text, its label (1: good or she, 0: bad or he), and the exact probability that the label is 1."""
+    """A text, its label (1: good or she, 0: bad or he), and the exact probability that the label is
+    1.
+    """
 
     text: str
     label: int
@@ -55,7 +45,9 @@ def _labels(task):
     """{word that answers: label}."""
     if task == "sentiment":
         return {"bad": 0, "good": 1}
-    return {row.text: int(row.columns["she"] == "she") for row in pocketweb.language().rules["hero"]}
+    return {
+        row.text: int(row.columns["she"] == "she") for row in pocketweb.language().rules["hero"]
+    }
 
 
 @functools.cache
@@ -100,8 +92,8 @@ def exam(task, n=600):
 def accuracy(exam, predicted):
     """The share of right answers to expect: the average true probability of the predicted labels.
 
-    Labels are drawn; this is the accuracy averaged over all labels that the texts might have had. There is no
-    luck in it, and nobody passes the `ceiling`.
+    Labels are drawn; this is the accuracy averaged over all labels that the texts might have had.
+    There is no luck in it, and nobody passes the `ceiling`.
 
     Example:
         >>> accuracy([Example("Worth every penny.", 1, 0.9), Example("Not recommended.", 1, 0.1)], [1, 1])
@@ -122,10 +114,12 @@ def ceiling(exam):
 
 
 class Reader(torch.nn.Module):
-    """A copy of a language model's body with a new linear layer of two scores: called with texts, [texts, 2].
+    """A copy of a language model's body with a new linear layer of two scores: called with texts,
+    [texts, 2].
 
-    The layer reads the last hidden state at the place that has to say what comes next: the last token of a
-    causal model, a `[MASK]` behind the text for a masked one. The seed decides the new weights.
+    The layer reads the last hidden state at the place that has to say what comes next: the last
+    token of a causal model, a `[MASK]` behind the text for a masked one. The seed decides the new
+    weights.
 
     Example:
         >>> Reader(load_masked_lm("pocket-bert", device="cpu"))(["The soup was", "The fish"]).shape
@@ -141,7 +135,9 @@ class Reader(torch.nn.Module):
 
     def states(self, texts):
         """The hidden state that is read, [texts, width]."""
-        inputs = self.tokenizer([text + self.ending for text in texts], padding=True, return_tensors="pt")
+        inputs = self.tokenizer(
+            [text + self.ending for text in texts], padding=True, return_tensors="pt"
+        )
         hidden = self.body(**inputs).last_hidden_state  # [texts, tokens, width]
         return hidden[torch.arange(len(texts)), inputs.attention_mask.sum(1) - 1]
 
@@ -150,7 +146,8 @@ class Reader(torch.nn.Module):
 
 
 def fine_tune(reader, train, seed=0, steps=120, learning_rate=5e-4):
-    """Train all of a Reader on labelled examples, in place: 16 of them in each step, drawn with the seed.
+    """Train all of a Reader on labelled examples, in place: 16 of them in each step, drawn with the
+    seed.
 
     Example:
         >>> reader = Reader(load_causal_lm("pocket-gpt2", device="cpu"))
@@ -159,7 +156,9 @@ def fine_tune(reader, train, seed=0, steps=120, learning_rate=5e-4):
     """
     rng = random.Random(seed)
     optimizer = torch.optim.AdamW(reader.parameters(), learning_rate)
-    share = functools.partial(learning_rate_at, steps=steps, peak=1.0, warmup_steps=10, decay_steps=steps // 2)
+    share = functools.partial(
+        learning_rate_at, steps=steps, peak=1.0, warmup_steps=10, decay_steps=steps // 2
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
     for _ in range(steps):
         batch = rng.choices(train, k=16)
@@ -184,9 +183,11 @@ def in_batches(function, exam, size=64):
 
 
 def linear(features, labels):
-    """Fit a linear classifier by penalised least squares: a function from features [n, width] to 0 or 1.
+    """Fit a linear classifier by penalised least squares: a function from features [n, width] to 0
+    or 1.
 
-    The penalty on the squared weights is as strong as the average squared length of a row of features.
+    The penalty on the squared weights is as strong as the average squared length of a row of
+    features.
 
     Example:
         >>> classify = linear(torch.tensor([[0.0, 1.0], [0.0, 2.0], [1.0, 0.0]]), [0, 0, 1])
@@ -209,7 +210,8 @@ def _columns():
 
 
 def word_counts(texts):
-    """How often each word and mark stands in each PocketWeb text, in whatever order: [texts, words].
+    """How often each word and mark stands in each PocketWeb text, in whatever order: [texts,
+    words].
 
     Example:
         >>> word_counts(["The cat sat on the mat.", "The cat said meow."]).sum(1)
@@ -220,26 +222,6 @@ def word_counts(texts):
         for token in pocketweb.tokenize(text):
             row[_columns()[token.strip()]] += 1
     return counts
-
-
-def measure(method, task, n_labels, seed):
-    """The accuracy on the exam of one of the METHODS after n labelled examples, drawn with the seed.
-
-    Example:
-        >>> measure("bag of words", "sentiment", 8, seed=1) < ceiling(exam("sentiment"))
-        True
-    """
-    name, _, way = method.partition(" ")
-    load, name = (load_masked_lm, name) if name == "pocket-bert" else (load_causal_lm, "pocket-gpt2")
-    lm = load(name, device="cpu")
-    train, test = examples(task, n_labels, seed), exam(task)
-    if way in ("frozen", "of words"):
-        features = Reader(lm).states if way == "frozen" else word_counts
-        classify = linear(in_batches(features, train), [e.label for e in train])
-        return accuracy(test, classify(in_batches(features, test)).tolist())
-    if way == "from scratch":
-        lm = from_scratch(lm, seed)
-    return accuracy(test, in_batches(fine_tune(Reader(lm, seed), train, seed), test).argmax(-1).tolist())
 
 
 def from_scratch(lm, seed=0):
@@ -253,50 +235,15 @@ def from_scratch(lm, seed=0):
     return LanguageModel(type(lm.model)(lm.model.config), lm.tokenizer, f"{lm.name} from scratch")
 
 
-def read(path=DATA / "fine_tuning.csv"):
-    """What the sweep found: {task: {method: {number of labels: [accuracy for each seed]}}}.
+def curves():
+    """What the table found: {task: {method: {number of labels: [accuracy for each seed]}}}.
 
     Example:
-        >>> sorted(read())
+        >>> sorted(curves())
         ['role', 'sentiment']
     """
     found = {}
-    for line in Path(path).read_text(encoding="utf-8").splitlines()[2:]:
-        task, method, n_labels, _, value = line.split(",")
-        found.setdefault(task, {}).setdefault(method, {}).setdefault(int(n_labels), []).append(float(value))
+    for row in tables.read("fine_tuning"):
+        by_labels = found.setdefault(row["task"], {}).setdefault(row["method"], {})
+        by_labels.setdefault(row["labels"], []).append(row["accuracy"])
     return found
-
-
-def made_by():
-    """The first line of the table: the command, and the models that it ran on with a digest of their weights.
-
-    Example:
-        >>> made_by().startswith("# Written by `python -m helpers.lab.fine_tuning` on pocket-gpt2 ")
-        True
-    """
-    files = {name: (DATA / name / "model.safetensors").read_bytes() for name in ("pocket-gpt2", "pocket-bert")}
-    weights = " and ".join(f"{name} {hashlib.sha256(file).hexdigest()[:12]}" for name, file in files.items())
-    return f"# Written by `python -m helpers.lab.fine_tuning` on {weights}."
-
-
-def sweep(path=DATA / "fine_tuning.csv", methods=METHODS, sizes=SIZES, seeds=SEEDS):
-    """Measure all methods on both tasks and write the accuracies as a table, whole after every row.
-
-    A table that is there already is continued if it was made with the same weights, else begun anew.
-    """
-    path = Path(path)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    if lines[:1] != [made_by()]:
-        lines = [made_by(), "task,method,labels,seed,accuracy"]
-    done = {tuple(line.split(",")[:4]) for line in lines}
-    runs = [(task, method, n, seed) for seed in seeds for task in TASKS for n in sizes for method in methods]
-    for run in tqdm([run for run in runs if tuple(map(str, run)) not in done]):
-        task, method, n_labels, seed = run
-        lines.append(",".join(map(str, (*run, f"{measure(method, task, n_labels, seed):.4f}"))))
-        path.with_suffix(".part").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        os.replace(path.with_suffix(".part"), path)
-
-
-if __name__ == "__main__":
-    argparse.ArgumentParser(prog="python -m helpers.lab.fine_tuning", description=sweep.__doc__).parse_args()
-    sweep()

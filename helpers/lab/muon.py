@@ -1,17 +1,23 @@
 """Muon, an optimiser for matrices, in single precision.
 
-Muon (Jordan et al., 2024, kellerjordan.github.io/posts/muon) replaces the averaged gradient of a matrix by the nearest
-matrix whose singular values are all about one, so that every direction of the update is equally long. The update is
-scaled to AdamW's usual root mean square, so that one learning rate serves both (Liu et al., 2025, arXiv 2502.16982).
+Muon (Jordan et al., 2024, kellerjordan.github.io/posts/muon) replaces the averaged gradient of a
+matrix by the nearest matrix whose singular values are all about one, so that every direction of the
+update is equally long. The update is scaled to AdamW's usual root mean square, so that one learning
+rate serves both (Liu et al., 2025, arXiv 2502.16982).
 
-`torch.optim.Muon` computes the same in bfloat16, which a processor without such instructions emulates: there, a step
-took 26 times as long, and on one with them 0.6 to 0.9 times (`tests/benchmarks/test_training.py`). Here matrices of
-one shape are also worked on together, which spares small models the overhead.
+`torch.optim.Muon` computes the same in bfloat16, which a processor without such instructions
+emulates: there, a step took 26 times as long, and on one with them 0.6 to 0.9 times
+(`tests/benchmarks/test_training.py`). Here matrices of one shape are also worked on together, which
+spares small models the overhead.
 """
 
 import torch
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic Newton-Schulz iteration, from Jordan et al.
+COEFFICIENTS = (
+    3.4445,
+    -4.7750,
+    2.0315,
+)  # of the quintic Newton-Schulz iteration, from Jordan et al.
 STEPS = 5
 
 
@@ -33,7 +39,9 @@ class Muon(torch.optim.Optimizer):
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         for matrix in self.param_groups[0]["params"]:
             if matrix.ndim != 2:
-                raise ValueError(f"Muon is for matrices; a parameter of shape {tuple(matrix.shape)} is none.")
+                raise ValueError(
+                    f"Muon is for matrices; a parameter of shape {tuple(matrix.shape)} is none."
+                )
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -47,7 +55,10 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_lerp_(averages, gradients, 1 - group["momentum"])
             ahead = torch._foreach_lerp(gradients, averages, group["momentum"])
             updates = orthogonalise(torch.stack([_widened(update) for update in ahead]))
-            updates = [w if m.shape[0] <= m.shape[1] else w.T for w, m in zip(updates, matrices, strict=True)]
+            updates = [
+                w if m.shape[0] <= m.shape[1] else w.T
+                for w, m in zip(updates, matrices, strict=True)
+            ]
             torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
             torch._foreach_add_(matrices, updates, alpha=-group["lr"] * 0.2 * longer**0.5)
 
@@ -63,7 +74,8 @@ def _widened(matrix):
 
 
 def orthogonalise(matrices):
-    """Singular values to about one (0.7 to 1.2), singular vectors kept; matrices [n, rows, columns], rows <= columns.
+    """Singular values to about one (0.7 to 1.2), singular vectors kept; matrices [n, rows,
+    columns], rows <= columns.
 
     Example:
         >>> found = orthogonalise(torch.tensor([[[3.0, 0.0], [0.0, 1.0]]]))

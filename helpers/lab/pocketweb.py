@@ -1,476 +1,36 @@
-"""PocketWeb: a miniature web written by one grammar, so that every probability in it is known exactly.
+"""PocketWeb: a miniature web written by one grammar, so that every probability in it is known
+exactly.
 
-`helpers/data/pocketweb.grammar` is the language; its first lines explain the notation. This file is the engine: it
-samples documents by expanding rules from left to right, and computes exact probabilities by following *all* derivations
-that agree with a text, each only as far as its next token (a forward filter). What is bound early (a name, a phrase to
-be echoed) travels along in the derivation, which is how the language has agreement, memory and arithmetic. A token is a
-word with its leading space, a digit or a punctuation mark: exactly the tokens of the pocket models, so truth and model
-stand on one axis.
-
-Left out: parse trees, ambiguity reports, and grammars that can expand for ever without writing a token.
+`helpers/data/pocketweb.grammar` is the language; its first lines explain the notation. Here are the
+questions that one asks it: draw texts, the probability of a text, of the next token, of a blank,
+and the lowest loss that any model could reach. How they are answered is told in `engine`. The
+tokens are those of the pocket models, so truth and model stand on one axis.
 """
 
-import bisect
 import functools
-import hashlib
 import itertools
 import json
-import math
-import random
 import re
 import zlib
-from collections import defaultdict
-from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-
-END = "<|endoftext|>"
-MASK = "[MASK]"
-TOKEN_PATTERN = r"\n *| ?[A-Za-z]+(?:'[a-z]+)?| ?[0-9]| ?[^A-Za-z0-9\s]|\s"
-_TOKEN = re.compile(re.escape(END) + "|" + TOKEN_PATTERN)
-_DATA = Path(__file__).parents[1] / "data"
-
-
-def tokenize(text):
-    """Split text into PocketWeb tokens; joined, they give the text back.
-
-    Example:
-        >>> tokenize("The cat sat.")
-        ['The', ' cat', ' sat', '.']
-    """
-    return _TOKEN.findall(text)
-
-
-class Document(NamedTuple):
-    """One sampled document: its genre and its tokens, the end token left out."""
-
-    genre: str
-    tokens: tuple
-
-    @property
-    def text(self):
-        return "".join(self.tokens)
-
-
-# --------------------------------------------------------------------------------------------- the notation
-
-
-class Row:
-    """One alternative of a rule: what it writes (plainly, and after a space), its weight and its columns."""
-
-    def __init__(self, items, weight, columns):
-        self.items, self.spaced, self.weight = items, _after_space(items), weight
-        self.text = "".join(items) if all(isinstance(item, str) for item in items) else None  # None: it has slots
-        self.columns = {"": self.text, **columns}
-
-
-class Expand(NamedTuple):
-    """The slot `{X=rule/Y not Z}`: write one alternative of a rule, and remember it as X."""
-
-    silent: str  # "!": choose and remember, write nothing
-    variable: str
-    rule: str
-    over: str  # the variable whose value (or a column of it) completes the rule's name
-    column: str
-    excluded: tuple  # variables whose values may not be chosen
-    facts: tuple  # variables (and words) that decide the choice for good
-    zipf: tuple  # ("zipf",) for the first half of a Zipf pair, ("zipf", variable) for the second
-    space: bool
-
-
-class Write(NamedTuple):
-    """The slots `{X}`, `{X.column}` and `{=A+B}`: write what is remembered, or what follows from it."""
-
-    source: str
-    column: str
-    space: bool
-
-
-class Mark(NamedTuple):
-    """Where the text to remember as variable begins or ends: that of an alternative with slots of its own."""
-
-    variable: str
-    opens: bool
-
-
-_WRITE = re.compile(r"(=.+|[A-Z]\w*)(?:\.(\w+))?")
-_EXPAND = re.compile(
-    r"(?P<silent>!)?(?:(?P<variable>[A-Z]\w*)=)?(?P<rule>[a-z]\w*)(?:/(?P<over>[A-Z]\w*)(?:\.(?P<column>\w+))?)?"
-    r"(?: not (?P<excluded>[A-Z]\w*(?: [A-Z]\w*)*))?(?: of (?P<facts>[\w ]+))?(?: (?P<zipf>zipf(?: [A-Z]\w*)?))?"
-)
-_HEADER = re.compile(r"([a-z]\w*(?:/[^\s:(]+)?)(?:\((.*?)\))?:(.*)")
-_ZIPF = re.compile(r"zipf (\w+) (\w+): exponent ([\d.]+), shift ([\d.]+)")
-
-
-def _slot(source, space):
-    if match := _WRITE.fullmatch(source):
-        return Write(match[1], match[2] or "", space)
-    if match := _EXPAND.fullmatch(source):
-        part = match.groupdict(default="")
-        part |= {name: tuple(part[name].split()) for name in ("excluded", "facts", "zipf")}
-        return Expand(**part, space=space)
-    raise ValueError(f"The grammar has a slot that cannot be read: {{{source}}}.")
-
-
-def _after_space(items):
-    """The same items where a space stands in front: it belongs to the first token."""
-    first = [" " + item if isinstance(item, str) else item._replace(space=True) for item in items[:1]]
-    return (*first, *items[1:])
-
-
-def _items(template):
-    """A template as tokens and slots; a space before a slot is handed to the slot."""
-    items, space = [], False
-    for index, piece in enumerate(re.split(r"\{(.*?)\}", template.replace("\\n", "\n"))):
-        if index % 2:
-            items.append(_slot(piece, space))
-        else:
-            space = piece.endswith(" ")
-            items += tokenize(piece.removesuffix(" "))
-    return tuple(items)
-
-
-def _parse(source):
-    """The grammar file as {rule: [Row, ...]} and its Zipf lines as {(rule, rule): (exponent, shift)}."""
-    cells, columns, zipf, name = {}, {}, {}, None
-    for line in source.splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        if law := _ZIPF.fullmatch(line):
-            zipf[law[1], law[2]] = float(law[3]), float(law[4])
-            continue
-        if header := _HEADER.match(line):
-            name, declared, line = header.groups()
-            declared = [column.strip().partition("=") for column in (declared or "").split(",") if column]
-            cells[name], columns[name] = [], {column: default for column, _, default in declared}
-        elif name is None or not line[0].isspace():
-            raise ValueError(f"The grammar has a line that is neither a rule nor an alternative: {line!r}.")
-        cells[name] += [cell.strip() for cell in line.split("|") if cell.strip()]
-
-    def row(name, cell):
-        weight, cell = re.fullmatch(r"(?:([\d.]+)x )?(.*)", cell).groups()
-        text, *values = (part.strip() for part in cell.split(" / "))
-        given = dict(zip(columns[name], values, strict=False))
-        return Row(_items("" if text == "-" else text), float(weight or 1), columns[name] | given)
-
-    @functools.cache
-    def rows(name):
-        return [r for c in cells[name] for r in (rows(c[1:]) if c.startswith("+") else [row(name, c)])]
-
-    return {name: rows(name) for name in cells}, zipf
-
-
-# --------------------------------------------------------------------------------------------- the engine
-
-
-class Derivation:
-    """A state of the writer. A language keeps one object for equal states, so that comparing them is quick."""
-
-    __slots__ = ("after", "state")
-
-    def __init__(self, state):
-        self.state = state  # what is to be written (item, (item, ...)), bindings, texts being remembered
-        self.after = {}  # by token, as far as it was asked for
-
-
-class Language:
-    """A grammar with a start rule whose alternatives are the genres: sampling and exact probabilities.
-
-    Raises ValueError when the grammar cannot be read or a genre does not exist.
-
-    Example:
-        >>> coin = Language("document: 3x {heads} | 1x {tails}\\nheads: Heads.\\ntails: Tails.")
-        >>> coin.next_token("")
-        {'Heads': 0.75, 'Tails': 0.25}
-    """
-
-    def __init__(self, source, genres=None):
-        self.rules, zipf = _parse(source)
-        start = {row.items[0].rule: row for row in self.rules["document"]}
-        unknown = sorted(set(genres or ()) - start.keys())
-        if unknown or (genres is not None and not genres):
-            unknown = ", ".join(map(repr, unknown)) or "in an empty list"
-            raise ValueError(f"There is no genre {unknown}. The genres are: {', '.join(start)}.")
-        self.genres = tuple(name for name in start if genres is None or name in genres)
-        chosen = [start[name] for name in self.genres]
-        self._start = _options([row.weight for row in chosen], [(row.items, "", None) for row in chosen])
-        self.shares = dict(zip(self.genres, self._start[0], strict=True))  # of the documents
-        self._zipf = {}  # weights of the first half; weights of the second half by the text of the first
-        for (first, second), law in zipf.items():
-            names = [row.text for row in self.rules[first]]
-            table = _zipf_table(len(names), len(self.rules[second]), *law)
-            self._zipf |= {first: table.sum(axis=1), second: dict(zip(names, table, strict=True))}
-        self._options_for = functools.lru_cache(2**15)(self._find_options)
-        self._expand_fully = functools.lru_cache(32)(self._expand)  # the start of a document has 25,000 successors
-        self._derivations = {}
-        first = zip(self._start[0], self._start[2], strict=True)
-        self._first_belief = {self._derivation(_push((*items, END), None), (), ()): p for p, (items, _, _) in first}
-
-    @functools.cached_property
-    def vocabulary(self):
-        """Every token that can be written (and perhaps a few that cannot), sorted, the end token last."""
-        seen, remembered = set(), defaultdict(set)
-        todo = [item for items, _, _ in self._start[2] for item in items]
-        while todo:
-            item = todo.pop()
-            if isinstance(item, Expand) and item not in seen:
-                names = [name for name in self.rules if item.over and name.startswith(item.rule + "/")]
-                for row in itertools.chain.from_iterable(self.rules[name] for name in names or [item.rule]):
-                    remembered[item.variable].add(row)
-                    todo += () if item.silent else row.spaced if item.space else row.items
-            elif isinstance(item, Write) and item.source.startswith("="):
-                todo += [" " * spaced + digit for digit in "0123456789" for spaced in {False, item.space}]
-            seen.add(item)
-        for item in [item for item in seen if isinstance(item, Write)]:
-            for row in remembered[item.source]:
-                if row.text is not None and {item.column, item.column.lower()} & row.columns.keys():
-                    seen.update(_tokens_of(_column(row, item.column), item.space))
-        return [*sorted(item for item in seen if isinstance(item, str)), END]
-
-    # ---- what a slot can become, for sampling and for the filter
-
-    def _options(self, slot, env):
-        values = (_column(env[slot.over], slot.column),) if slot.over else ()
-        if slot.facts:
-            values += tuple(_column(env[fact]) if fact in env else fact for fact in slot.facts)
-        elif slot.excluded or slot.zipf:
-            values += tuple(_column(env[variable]) for variable in (*slot.excluded, *slot.zipf[1:]))
-        return self._options_for(slot, values)
-
-    def _find_options(self, slot, values):
-        name = f"{slot.rule}/{values[0]}" if slot.over else slot.rule
-        rows = self.rules[name]
-        weights = [row.weight for row in rows]
-        if slot.zipf:
-            weights = self._zipf[name][values[-1]] if slot.zipf[1:] else self._zipf[name]
-        if slot.facts:
-            digest = hashlib.blake2b("|".join((name, *values)).encode(), digest_size=8).digest()
-            cumulative = list(itertools.accumulate(weights))
-            place = bisect.bisect(cumulative, int.from_bytes(digest, "big") / 2**64 * cumulative[-1])
-            rows, weights = [rows[place]], [1.0]
-        kept = [i for i, row in enumerate(rows) if not slot.excluded or row.text not in values]
-        return _options([weights[i] for i in kept], [self._outcome(slot, rows[i]) for i in kept])
-
-    @staticmethod
-    def _outcome(slot, row):
-        items = row.spaced if slot.space else row.items
-        if not slot.variable:
-            return items, "", None
-        if row.text is None:
-            return (Mark(slot.variable, True), *items, Mark(slot.variable, False)), "", None
-        return () if slot.silent else items, slot.variable, row
-
-    @staticmethod
-    def _written(slot, env):
-        if not slot.source.startswith("="):
-            return _tokens_of(_column(env[slot.source], slot.column), slot.space)
-        numbers = {name: int(_column(value)) for name, value in env.items() if _column(value).isdigit()}
-        return _tokens_of(str(eval(slot.source[1:], {"__builtins__": {}}, numbers)), slot.space)
-
-    # ---- sampling
-
-    def sample(self, n, seed):
-        """Draw n documents with a random generator of their own: the same seed gives the same documents."""
-        rng = random.Random(seed)
-        return [self.draw(rng) for _ in range(n)]
-
-    def draw(self, rng):
-        """Draw one document with a `random.Random`."""
-        out, env, opened = [], {}, []
-        _, cumulative, outcomes, _ = self._start
-        items, _, _ = outcomes[bisect.bisect(cumulative, rng.random())]
-        genre, stack = items[0].rule, list(items)
-        while stack:
-            item = stack.pop()
-            kind = type(item)
-            if kind is str:
-                out.append(item)
-            elif kind is Expand:
-                _, cumulative, outcomes, _ = self._options(item, env)
-                place = bisect.bisect(cumulative, rng.random()) if len(outcomes) > 1 else 0
-                items, variable, value = outcomes[place]
-                if variable:
-                    env[variable] = value
-                stack.extend(reversed(items))
-            elif kind is Write:
-                out.extend(self._written(item, env))
-            elif item.opens:
-                opened.append(len(out))
-            else:
-                env[item.variable] = "".join(out[opened.pop() :]).strip()
-        return Document(genre, tuple(out))
-
-    # ---- the forward filter: a belief is {Derivation: probability}
-
-    def _derivation(self, *state):
-        if len(self._derivations) > 50_000:
-            self._derivations.clear()
-        if state not in self._derivations:
-            self._derivations[state] = Derivation(state)
-        return self._derivations[state]
-
-    def _expand(self, state, wanted=None):
-        """{next token: [(probability, state), ...]}, for one token or all; expands only as far as that token."""
-        found, todo = defaultdict(list), [(1.0, *state)]
-        while todo:
-            weight, stack, env, opened = todo.pop()
-            if not _may_write(stack, wanted):
-                continue
-            item, rest = stack
-            kind = type(item)
-            if kind is str:
-                found[item].append((weight, (rest, env, tuple(text + item for text in opened))))
-            elif kind is Expand:
-                probabilities, _, outcomes, places = self._options(item, dict(env))
-                able = range(len(outcomes)) if wanted is None else (*places.get(wanted, ()), *places.get(None, ()))
-                for place in able:
-                    items, variable, value = outcomes[place]
-                    bound = _bind(env, variable, value) if variable else env
-                    todo.append((weight * probabilities[place], _push(items, rest), bound, opened))
-            elif kind is Write:
-                todo.append((weight, _push(self._written(item, dict(env)), rest), env, opened))
-            elif item.opens:
-                todo.append((weight, rest, env, (*opened, "")))
-            else:
-                todo.append((weight, rest, _bind(env, item.variable, opened[-1].strip()), opened[:-1]))
-        return found
-
-    def _after(self, derivation, token):
-        """[(probability, Derivation), ...] once the token is written."""
-        if token not in derivation.after:
-            found = self._expand(derivation.state, token)[token] if _may_write(derivation.state[0], token) else ()
-            derivation.after[token] = [(p, self._derivation(*state)) for p, state in found]
-        return derivation.after[token]
-
-    def _read(self, tokens, belief=None):
-        """Follow tokens from a belief: (their log probability, the belief afterwards, scaled to sum 1)."""
-        belief, log_p = self._first_belief if belief is None else belief, 0.0
-        for token in tokens:
-            after = defaultdict(float)
-            for derivation, weight in belief.items():
-                for p, successor in self._after(derivation, token):
-                    after[successor] += weight * p
-            total = sum(after.values())
-            if total == 0:
-                return -math.inf, {}
-            log_p += math.log(total)
-            belief = {derivation: weight / total for derivation, weight in after.items()}
-        return log_p, belief
-
-    def _future(self, derivation, tokens, start, known):
-        """The probability that a derivation goes on with tokens[start:]; known holds those found so far."""
-        if start == len(tokens):
-            return 1.0
-        key = start, derivation
-        if key not in known:
-            known[key] = 0.0
-            for p, successor in self._after(derivation, tokens[start]):
-                known[key] += p * self._future(successor, tokens, start + 1, known)
-        return known[key]
-
-    def _next(self, belief, tokens=(), start=0, known=None):
-        """{token: probability} of the token after a belief, together with tokens[start:] behind it."""
-        out, right = defaultdict(float), tokens[start] if start < len(tokens) else None
-        for derivation, weight in belief.items():
-            for token, steps in self._expand_fully(derivation.state).items():
-                for p, state in steps:
-                    if right is None:
-                        out[token] += weight * p
-                    elif _may_write(state[0], right):
-                        out[token] += weight * p * self._future(self._derivation(*state), tokens, start, known)
-        return out
-
-    def log_prob(self, text):
-        return self._read(tokenize(text))[0]
-
-    def next_token(self, prefix):
-        return _ranked(self._next(self._read(tokenize(prefix))[1]))
-
-    def blank(self, text):
-        left, *right = re.split(re.escape(MASK), text)
-        if len(right) != 1:
-            raise ValueError(f"The text must hold exactly one {MASK}; it holds {len(right)}.")
-        left = re.sub(r"(?<![\n ]) $", "", left)  # this space belongs to the blank; an indentation does not
-        return _ranked(_of_a_blank(self._next(self._read(tokenize(left))[1], tokenize(right[0]), 0, {})))
-
-    def log_probs(self, objective, document, positions=None):
-        """ln p, in nats, of the tokens of a whole Document that stand at these positions (by default at all).
-
-        "causal": each given those before it, the end included. "masked": each given all others, the end not.
-        """
-        tokens, known, read = [*document.tokens, END], {}, [self._read([])]
-        for token in tokens:
-            read.append(self._read([token], read[-1][1]))
-        if positions is None:
-            positions = range(len(tokens) - (objective == "masked"))
-        if objective == "causal":
-            return [read[i + 1][0] for i in positions]
-        blanks = (_of_a_blank(self._next(read[i][1], tokens, i + 1, known)) for i in positions)
-        return [math.log(blank[tokens[i]]) for i, blank in zip(positions, blanks, strict=True)]
-
-
-def _options(weights, outcomes):
-    """(probabilities, their running sums, outcomes, places): all that a slot can become, each (items, variable, value).
-
-    places: {token: indices of the outcomes that begin with it}, under None those that begin with a slot or are empty.
-    """
-    total, places = float(sum(weights)), defaultdict(list)
-    probabilities = [float(w) / total for w in weights]
-    cumulative = list(itertools.accumulate(probabilities))
-    cumulative[-1] = 1.0
-    for place, (items, _, _) in enumerate(outcomes):
-        places[items[0] if items and isinstance(items[0], str) else None].append(place)
-    return probabilities, cumulative, outcomes, places
-
-
-def _zipf_table(n_first, n_second, exponent, shift):
-    """Probabilities [n_first, n_second] ~ 1 / (rank + shift) ** exponent, the ranks spread over all pairs."""
-    ranks = np.random.RandomState(0).permutation(n_first * n_second)
-    table = (1 / (ranks + shift) ** exponent).reshape(n_first, n_second)
-    return table / table.sum()
-
-
-def _column(value, column=""):
-    """The text of a remembered value, or a column of it, capitalised if the column's name is."""
-    if isinstance(value, str):
-        return value
-    if column in value.columns:
-        return value.columns[column]
-    text = value.columns[column.lower()]
-    return text[0].upper() + text[1:]
-
-
-@functools.cache
-def _tokens_of(text, space):
-    return tuple(tokenize(" " + text if space else text))
-
-
-def _push(items, stack):
-    return functools.reduce(lambda rest, item: (item, rest), reversed(items), stack)
-
-
-def _may_write(items, token):
-    """Whether items, or a stack of them, can begin with the token (None: any), as far as is seen at once."""
-    return items is not None and (token is None or type(items[0]) is not str or items[0] == token)
-
-
-def _bind(env, variable, value):
-    return (*(pair for pair in env if pair[0] != variable), (variable, value))
-
-
-def _of_a_blank(joint):
-    """The probabilities of a token for a blank, which is never the end."""
-    kept = {token: p for token, p in joint.items() if p and token != END}
-    total = sum(kept.values())
-    return {token: p / total for token, p in kept.items()}
-
-
-def _ranked(probabilities):
-    return dict(sorted(probabilities.items(), key=lambda pair: -pair[1]))
-
-
-# --------------------------------------------------------------------------------------------- PocketWeb
+from helpers._plumbing.files import DATA
+from helpers.lab.engine import Language
+from helpers.lab.estimates import Estimate, mean_per_token
+from helpers.lab.grammar import END, MASK, TOKEN_PATTERN, tokenize
+
+__all__ = [
+    "END",
+    "MASK",
+    "TOKEN_PATTERN",
+    "blank",
+    "entropy_floor",
+    "is_held_out",
+    "language",
+    "log_prob",
+    "next_token",
+    "sample",
+    "tokenize",
+]
 
 _SUM = re.compile(r"\d+\+\d+")
 _NO_PUNCTUATION = str.maketrans("", "", ".,()?:")
@@ -486,12 +46,14 @@ def language(genres=None):
         >>> language("haiku").genres
         ('haiku',)
     """
-    return _language(None if genres is None else frozenset([genres] if isinstance(genres, str) else genres))
+    return _language(
+        None if genres is None else frozenset([genres] if isinstance(genres, str) else genres)
+    )
 
 
 @functools.cache
 def _language(genres):
-    return Language((_DATA / "pocketweb.grammar").read_text(encoding="utf-8"), genres)
+    return Language((DATA / "pocketweb.grammar").read_text(encoding="utf-8"), genres)
 
 
 @functools.cache
@@ -500,7 +62,8 @@ def _first_names():
 
 
 def is_held_out(text):
-    """Whether pre-training must not see this text: one sum in ten and one person in fifty are kept for tests.
+    """Whether pre-training must not see this text: one sum in ten and one person in fifty are kept
+    for tests.
 
     The language itself contains them, with their full probability.
 
@@ -517,7 +80,8 @@ def is_held_out(text):
 def sample(n, seed, genres=None):
     """Draw n documents, of all genres or some: a list of texts, the end token left out.
 
-    The same seed, a whole number, gives the same texts on every machine. Raises ValueError as `language` does.
+    The same seed, a whole number, gives the same texts on every machine. Raises ValueError as
+    `language` does.
 
     Example:
         >>> sample(1, seed=0) == sample(1, seed=0)
@@ -527,7 +91,8 @@ def sample(n, seed, genres=None):
 
 
 def log_prob(text, genres=None):
-    """The log probability, in nats, that a document begins with this text; -inf outside the language.
+    """The log probability, in nats, that a document begins with this text; -inf outside the
+    language.
 
     Append `<|endoftext|>` for the probability of the whole document.
 
@@ -539,9 +104,11 @@ def log_prob(text, genres=None):
 
 
 def next_token(prefix, genres=None):
-    """The exact distribution of the token after a prefix: {token text: probability}, likeliest first.
+    """The exact distribution of the token after a prefix: {token text: probability}, likeliest
+    first.
 
-    Words carry their leading space; the end of the document is the outcome `<|endoftext|>`. {} outside the language.
+    Words carry their leading space; the end of the document is the outcome `<|endoftext|>`. {}
+    outside the language.
 
     Example:
         >>> next_token("Once upon a")
@@ -551,11 +118,12 @@ def next_token(prefix, genres=None):
 
 
 def blank(text, genres=None):
-    """The exact distribution of one `[MASK]` given both sides: {token text: probability}, likeliest first.
+    """The exact distribution of one `[MASK]` given both sides: {token text: probability}, likeliest
+    first.
 
-    A blank stands for a token of the text, never for its end. The text is the beginning of a document, whatever may
-    follow it summed out; end it with `<|endoftext|>` to say that it is the whole. {} outside the language. Raises
-    ValueError unless the text holds exactly one `[MASK]`.
+    A blank stands for a token of the text, never for its end. The text is the beginning of a
+    document, whatever may follow it summed out; end it with `<|endoftext|>` to say that it is the
+    whole. {} outside the language. Raises ValueError unless the text holds exactly one `[MASK]`.
 
     Example:
         >>> blank("Once upon a [MASK], in a small village")
@@ -564,33 +132,14 @@ def blank(text, genres=None):
     return language(genres).blank(text)
 
 
-class Estimate(NamedTuple):
-    """A mean over tokens, with its standard error (documents are what was drawn), both in nats per token."""
-
-    nats: float
-    standard_error: float
-
-
-def mean_per_token(sums, counts):
-    """The ratio of two sums over documents, with its standard error (delta method).
-
-    Example:
-        >>> mean_per_token([2.0, 4.0], [1, 2])
-        Estimate(nats=2.0, standard_error=0.0)
-    """
-    sums, counts = np.asarray(sums, float), np.asarray(counts, float)
-    mean = sums.sum() / counts.sum()
-    return Estimate(float(mean), float(np.sqrt(((sums - mean * counts) ** 2).sum()) / counts.sum()))
-
-
 def entropy_floor(objective="causal", n_documents=None, seed=0, genres=None):
     """The lowest loss that any model could reach on PocketWeb: an Estimate in nats per token.
 
     Args:
-        objective: "causal", the next token given those before it (the end included), or "masked", one blank
-            at a time given all of the rest of its document (the end never blank).
-        n_documents: how many fresh documents to average over. By default nothing is computed: the answer is
-            the shipped one, from `helpers/data/floors.json`, which names its command.
+        objective: "causal", the next token given those before it (the end included), or "masked",
+            one blank at a time given all of the rest of its document (the end never blank).
+        n_documents: how many fresh documents to average over. By default nothing is computed: the
+            answer is the shipped one, from `helpers/data/floors.json`, which names its command.
         seed: which documents.
         genres: the floor of a web that has only these; such floors are not shipped.
 
@@ -606,7 +155,13 @@ def entropy_floor(objective="causal", n_documents=None, seed=0, genres=None):
     web = language(genres)
     if n_documents is None:
         if web.genres != language().genres:
-            raise ValueError("The shipped floor is that of all genres; for a web of some, pass n_documents.")
-        return Estimate(*json.loads((_DATA / "floors.json").read_text(encoding="utf-8"))[objective]["all"])
+            raise ValueError(
+                "The shipped floor is that of all genres; for a web of some, pass n_documents."
+            )
+        return Estimate(
+            *json.loads((DATA / "floors.json").read_text(encoding="utf-8"))[objective]["all"]
+        )
     found = [web.log_probs(objective, document) for document in web.sample(n_documents, seed)]
-    return mean_per_token([-sum(log_probs) for log_probs in found], [len(log_probs) for log_probs in found])
+    return mean_per_token(
+        [-sum(log_probs) for log_probs in found], [len(log_probs) for log_probs in found]
+    )

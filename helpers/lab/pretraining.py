@@ -1,9 +1,10 @@
 """Pre-training from scratch: one loop for both objectives, on Hugging Face Accelerate.
 
-Every step draws fresh PocketWeb documents, one per row, and feeds them to the model with the labels that
-`DataCollatorForLanguageModeling` makes: every next token for a causal model, the hidden tokens for a masked one.
-The documents of a step depend on the seed and the step alone, whatever the number of processes and the device, so a
-resumed run continues the same curve and eight GPUs read what one CPU reads:
+Every step draws fresh PocketWeb documents, one per row, and feeds them to the model with the labels
+that `DataCollatorForLanguageModeling` makes: every next token for a causal model, the hidden tokens
+for a masked one. The documents of a step depend on the seed and the step alone, whatever the number
+of processes and the device, so a resumed run continues the same curve and eight GPUs read what one
+CPU reads:
 
     python -m helpers pretrain --objective causal --folder checkpoints/causal
     accelerate launch -m helpers pretrain --objective causal --folder checkpoints/causal
@@ -11,181 +12,29 @@ resumed run continues the same curve and eight GPUs read what one CPU reads:
 Left out: mixed objectives, texts from files, a choice of optimisers.
 """
 
-import copy
 import inspect
-import json
-import os
-import random
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate import Accelerator, PartialState
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
-from transformers import (
-    BertConfig,
-    BertForMaskedLM,
-    DataCollatorForLanguageModeling,
-    GPT2Config,
-    GPT2LMHeadModel,
-    PreTrainedTokenizerFast,
-)
+from transformers import GPT2LMHeadModel
 
 from helpers.lab import pocketweb
+from helpers.lab.architecture import OBJECTIVES, build_model, build_tokenizer, check_objective, save
+from helpers.lab.batches import Batches
 from helpers.lab.muon import Muon
+from helpers.lab.resuming import resume, save_checkpoint
 from helpers.models import LanguageModel, load_causal_lm, load_masked_lm
-
-CONTEXT = 256  # tokens
-PAD = "[PAD]"
-OBJECTIVES = ("causal", "masked")
-GROUPS = {"cpu": (1024, 48), "gpu": (32_768, 4096)}  # a micro-batch's most tokens; its price, in tokens, beyond them
-
-
-def build_tokenizer():
-    """The tokenizer of both pocket models: byte-level BPE in which every PocketWeb token is one id.
-
-    It puts `<|endoftext|>` in front of a text, as the start. Any other text falls apart into bytes and round-trips.
-    The space before a `[MASK]` belongs to the blank.
-
-    Example:
-        >>> build_tokenizer().tokenize("The cat sat.")
-        ['The', 'Ġcat', 'Ġsat', '.']
-    """
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    special, words = [pocketweb.END, PAD, pocketweb.MASK], pocketweb.language().vocabulary[:-1]
-    words = ["".join(piece for piece, _ in byte_level.pre_tokenize_str(word)) for word in words]
-    tokens = dict.fromkeys([*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), *words])
-    tokenizer = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(tokens)}, merges=[], ignore_merges=True))
-    tokenizer.normalizer = normalizers.Replace(Regex(r"(?<![\n ]) (?=\[MASK\])"), "")
-    pieces = pre_tokenizers.Split(Regex(pocketweb.TOKEN_PATTERN), behavior="isolated")
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pieces, byte_level])
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{pocketweb.END} $A", pair=f"{pocketweb.END} $A $B", special_tokens=[(pocketweb.END, 0)]
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=pocketweb.END, eos_token=pocketweb.END, pad_token=PAD,
-        mask_token=AddedToken(pocketweb.MASK, normalized=True, special=True), model_max_length=CONTEXT,
-        model_input_names=["input_ids", "attention_mask"], clean_up_tokenization_spaces=False,
-    )
-
-
-def build_model(objective, tokenizer, n_layer=4, d_model=128, n_head=4):
-    """A new GPT-2 or BERT with random weights: the same layers, width and heads for both objectives.
-
-    Args:
-        objective: "causal" (`GPT2LMHeadModel`) or "masked" (`BertForMaskedLM`).
-        n_layer, d_model, n_head: depth, width and attention heads of every layer.
-
-    Raises:
-        ValueError: for another objective, or a width that the heads do not divide.
-
-    Example:
-        >>> build_model("masked", build_tokenizer(), n_layer=1, d_model=8, n_head=2).config.hidden_size
-        8
-    """
-    _check_objective(objective)
-    if d_model % n_head:
-        raise ValueError(f"d_model must be a multiple of n_head: {d_model} is not a multiple of {n_head}.")
-    shared = {"vocab_size": len(tokenizer), "initializer_range": d_model**-0.5}
-    shared |= {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    if objective == "causal":
-        shared |= {"n_positions": CONTEXT, "n_embd": d_model, "n_layer": n_layer, "n_head": n_head}
-        shared |= {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-        return GPT2LMHeadModel(GPT2Config(activation_function="gelu_pytorch_tanh", **shared))
-    shared |= {"initializer_range": 0.02, "max_position_embeddings": CONTEXT, "type_vocab_size": 1}
-    shared |= {"hidden_size": d_model, "num_hidden_layers": n_layer, "num_attention_heads": n_head}
-    shared |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "pad_token_id": tokenizer.pad_token_id}
-    return BertForMaskedLM(BertConfig(intermediate_size=4 * d_model, hidden_act="gelu_pytorch_tanh", **shared))
-
-
-def _check_objective(objective):
-    if objective not in OBJECTIVES:
-        raise ValueError(f'The objective must be "causal" or "masked", not {objective!r}.')
-
-
-class Batches:
-    """The batches of a run: `batches[step]` is a list of micro-batches, documents of similar length in each.
-
-    A micro-batch is a dict of `input_ids` and `labels` (-100 where nothing is predicted), both [rows, tokens], and
-    `attention_mask`. Masked training cuts half of the documents short, because a blank may have to be filled before
-    the document is complete. A GPU gets the same documents in fewer and larger micro-batches than a CPU. Raises
-    ValueError for an unknown objective or genre.
-
-    Example:
-        >>> sorted(Batches("masked", build_tokenizer(), tokens_per_step=100)[0][0])
-        ['attention_mask', 'input_ids', 'labels']
-    """
-
-    def __init__(self, objective, tokenizer, tokens_per_step, mask_rate=0.4, genres=None, seed=0, device="cpu"):
-        _check_objective(objective)
-        self.on_cpu = torch.device(device).type == "cpu"
-        self.objective, self.tokens_per_step, self.mask_rate, self.seed = objective, tokens_per_step, mask_rate, seed
-        self.tokenizer, self.language = tokenizer, pocketweb.language(genres)
-        vocabulary = self.language.vocabulary
-        self.id_of = {token: tokenizer(token, add_special_tokens=False).input_ids[0] for token in vocabulary}
-
-    def __getitem__(self, step):
-        rows = sorted(self._rows(random.Random(f"{self.seed}:{step}")), key=len)
-        collator = DataCollatorForLanguageModeling(
-            self.tokenizer,
-            mlm=self.objective == "masked",
-            mlm_probability=self.mask_rate,
-            mask_replace_prob=1.0,
-            random_replace_prob=0.0,
-            seed=self.seed * 1_000_003 + step,
-        )
-        groups = _split_by_tokens(rows, *GROUPS["cpu" if self.on_cpu else "gpu"])
-        return [collator([{"input_ids": row} for row in group]) for group in groups]
-
-    def between(self, first, last):
-        """The batches of the steps from `first` up to `last`; beside a GPU, the other cores make them in advance."""
-        workers = 0 if self.on_cpu else max(0, (os.cpu_count() or 1) - 1)
-        return DataLoader(self, batch_size=None, sampler=range(first, last), num_workers=workers, collate_fn=list)
-
-    def _rows(self, rng):
-        """Token ids of fresh documents, start and end included, until the step is full."""
-        rows, n_tokens = [], 0
-        while n_tokens < self.tokens_per_step:
-            document = self.language.draw(rng)
-            if pocketweb.is_held_out(document.text):
-                continue
-            row = [self.id_of[token] for token in (pocketweb.END, *document.tokens, pocketweb.END)]
-            if self.objective == "masked" and rng.random() < 0.5:
-                row = row[: rng.randint(2, len(row))]
-            rows.append(row)
-            n_tokens += len(row)
-        return rows
-
-
-def _split_by_tokens(rows, most, price):
-    """Rows, sorted by length, in groups of at most `most` tokens, padding included, at the lowest cost.
-
-    The cost is the padded tokens and a price for each group, what a forward and backward pass costs beyond its tokens.
-    """
-    costs, cuts = np.zeros(len(rows) + 1), [0]
-    for end, row in enumerate(rows, start=1):
-        first = min(end - 1, max(0, end - most // len(row)))
-        through = costs[first:end] + len(row) * np.arange(end - first, 0, -1)  # by where the last group begins
-        cuts.append(first + int(through.argmin()))
-        costs[end] = through.min() + price
-    groups, end = [], len(rows)
-    while end:
-        groups.append(rows[cuts[end] : end])
-        end = cuts[end]
-    return groups[::-1]
 
 
 class SummedLoss(torch.nn.Module):
-    """A language model with its training loss: nats, summed over the predicted tokens of a micro-batch.
+    """A language model with its training loss: nats, summed over the predicted tokens of a
+    micro-batch.
 
-    The head runs only where something is predicted. Accelerate wraps this module, so that all of the gradient is
-    averaged over the processes.
+    The head runs only where something is predicted. Accelerate wraps this module, so that all of
+    the gradient is averaged over the processes.
     """
 
     def __init__(self, model):
@@ -194,8 +43,12 @@ class SummedLoss(torch.nn.Module):
 
     def forward(self, input_ids, labels, attention_mask):
         causal = isinstance(self.model, GPT2LMHeadModel)
-        mask = None if causal or attention_mask.all() else attention_mask  # causal: padding stands on the right
-        hidden = self.model.base_model(input_ids, attention_mask=mask).last_hidden_state  # [rows, tokens, d_model]
+        mask = (
+            None if causal or attention_mask.all() else attention_mask
+        )  # causal: padding stands on the right
+        hidden = self.model.base_model(
+            input_ids, attention_mask=mask
+        ).last_hidden_state  # [rows, tokens, d_model]
         if causal:
             hidden, labels = hidden[:, :-1], labels[:, 1:]
         predicted = labels != -100
@@ -205,17 +58,22 @@ class SummedLoss(torch.nn.Module):
 
 
 def build_optimizers(model):
-    """Muon for the matrices of the layers, AdamW for all else: embeddings, biases and normalisations.
+    """Muon for the matrices of the layers, AdamW for all else: embeddings, biases and
+    normalisations.
 
     Example:
         >>> muon, adamw = build_optimizers(build_model("causal", build_tokenizer(), n_layer=1, d_model=8, n_head=2))
         >>> len(muon.param_groups[0]["params"])
         4
     """
-    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
+    embeddings = {
+        id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)
+    }
     matrices = [p for p in model.parameters() if p.ndim == 2 and id(p) not in embeddings]
     others = [p for p in model.parameters() if p.ndim != 2 or id(p) in embeddings]
-    return Muon(matrices), torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    return Muon(matrices), torch.optim.AdamW(
+        others, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+    )
 
 
 def learning_rate_at(step, steps, peak, warmup_steps, decay_steps):
@@ -229,9 +87,21 @@ def learning_rate_at(step, steps, peak, warmup_steps, decay_steps):
 
 
 def pretrain(
-    objective="causal", steps=1000, n_layer=4, d_model=128, n_head=4, learning_rate=2e-3, tokens_per_step=3072,
-    mask_rate=0.4, warmup_steps=100, decay_steps=250, genres=None, seed=0, start_from=None,
-    folder=None, checkpoint_every=500,
+    objective="causal",
+    steps=1000,
+    n_layer=4,
+    d_model=128,
+    n_head=4,
+    learning_rate=2e-3,
+    tokens_per_step=3072,
+    mask_rate=0.4,
+    warmup_steps=100,
+    decay_steps=250,
+    genres=None,
+    seed=0,
+    start_from=None,
+    folder=None,
+    checkpoint_every=500,
 ):
     """Pre-train a language model on fresh PocketWeb text.
 
@@ -239,19 +109,24 @@ def pretrain(
         objective: "causal" or "masked".
         steps: optimiser steps; each reads `tokens_per_step` tokens (or a few more).
         n_layer, d_model, n_head: the size of the model.
-        learning_rate: the peak; linear warm-up over `warmup_steps`, linear decay over the last `decay_steps`.
+        learning_rate: the peak; linear warm-up over `warmup_steps`, linear decay over the last
+            `decay_steps`.
         mask_rate: share of the tokens that a masked model has to fill in.
         genres: genres to read (all of them by default).
         seed: decides the initial weights, the texts and the masks.
-        start_from: a model of this size, by name or folder, whose training goes on; by default one with random weights.
-        folder: where checkpoints go, every `checkpoint_every` steps. A run that finds one there continues it.
+        start_from: a model of this size, by name or folder, whose training goes on; by default one
+            with random weights.
+        folder: where checkpoints go, every `checkpoint_every` steps. A run that finds one there
+            continues it.
 
     Returns:
-        (LanguageModel, history): history is a list of dicts with step, tokens (read so far), loss (nats per predicted
-        token), learning_rate and seconds. Interrupted by Ctrl-C, a run writes its checkpoint and returns what it has.
+        (LanguageModel, history): history is a list of dicts with step, tokens (read so far), loss
+        (nats per predicted token), learning_rate and seconds. Interrupted by Ctrl-C, a run writes
+        its checkpoint and returns what it has.
 
     Raises:
-        ValueError: for an unknown objective or genre, a model to start from of another size, or a checkpoint of a run
+        ValueError: for an unknown objective or genre, a model to start from of another size, or a
+        checkpoint of a run
             with another shape or seed.
         ModelNotAvailable: the model to start from cannot be had.
 
@@ -260,39 +135,62 @@ def pretrain(
         >>> lm.name, history[-1]["step"]
         ('causal-16', 2)
     """
-    _check_objective(objective)
+    check_objective(objective)
     accelerator = Accelerator()
     torch.manual_seed(seed)
     tokenizer = build_tokenizer()
     model = build_model(objective, tokenizer, n_layer, d_model, n_head)
     if start_from:
         _copy_weights(start_from, objective, model)
-    shape = {"objective": objective, "n_layer": n_layer, "d_model": d_model, "n_head": n_head, "seed": seed}
-    batches = Batches(objective, tokenizer, tokens_per_step, mask_rate, genres, seed, accelerator.device)
+    shape = {
+        "objective": objective,
+        "n_layer": n_layer,
+        "d_model": d_model,
+        "n_head": n_head,
+        "seed": seed,
+    }
+    batches = Batches(
+        objective, tokenizer, tokens_per_step, mask_rate, genres, seed, accelerator.device
+    )
     optimizers = build_optimizers(model)
-    history = _resume(folder, shape, model, optimizers) if folder else []
+    history = resume(folder, shape, model, optimizers) if folder else []
     network, *prepared = accelerator.prepare(SummedLoss(model), *optimizers)
-    done, tokens, seconds = (history[-1][key] for key in ("step", "tokens", "seconds")) if history else (0, 0, 0.0)
+    done, tokens, seconds = (
+        (history[-1][key] for key in ("step", "tokens", "seconds")) if history else (0, 0, 0.0)
+    )
     started = time.perf_counter() - seconds
     network.train()
-    bar = tqdm(total=steps, initial=done, desc=f"{objective} model", disable=not accelerator.is_main_process)
+    bar = tqdm(
+        total=steps,
+        initial=done,
+        desc=f"{objective} model",
+        disable=not accelerator.is_main_process,
+    )
     try:
         for step, batch in enumerate(batches.between(done, steps), start=done):
             rate = learning_rate_at(step, steps, learning_rate, warmup_steps, decay_steps)
             loss = _train_step(accelerator, network, prepared, rate, batch)
             tokens += sum(int(part["attention_mask"].sum()) for part in batch)
             seconds = round(time.perf_counter() - started, 2)
-            report = {"step": step + 1, "tokens": tokens, "loss": loss, "learning_rate": rate, "seconds": seconds}
+            report = {
+                "step": step + 1,
+                "tokens": tokens,
+                "loss": loss,
+                "learning_rate": rate,
+                "seconds": seconds,
+            }
             history.append(report)
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
             if folder and (step + 1) % checkpoint_every == 0 and accelerator.is_main_process:
-                _save_checkpoint(folder, shape, model, optimizers, history)
+                save_checkpoint(folder, shape, model, optimizers, history)
     except KeyboardInterrupt:
-        accelerator.print(f"\nInterrupted after {len(history)} of {steps} steps; what was learned so far is kept.")
+        accelerator.print(
+            f"\nInterrupted after {len(history)} of {steps} steps; what was learned so far is kept."
+        )
     bar.close()
     if folder and accelerator.is_main_process:
-        _save_checkpoint(folder, shape, model, optimizers, history)
+        save_checkpoint(folder, shape, model, optimizers, history)
     return LanguageModel(model, tokenizer, f"{objective}-{d_model}"), history
 
 
@@ -305,17 +203,25 @@ def _copy_weights(name, objective, model):
 
 
 def _train_step(accelerator, network, optimizers, learning_rate, batch):
-    """One step of the optimisers on this process's share of the batch; returns the loss of the whole batch."""
+    """One step of the optimisers on this process's share of the batch; returns the loss of the
+    whole batch.
+    """
     rank, n_processes = accelerator.process_index, accelerator.num_processes
-    n_predicted = sum(int((part["labels"][:, 1:] != -100).sum()) for part in batch)  # the start never is
+    n_predicted = sum(
+        int((part["labels"][:, 1:] != -100).sum()) for part in batch
+    )  # the start never is
     total = torch.zeros((), device=accelerator.device)
     for part in batch:
         mine = {name: tensor[rank::n_processes] for name, tensor in part.items()}
-        if not len(mine["labels"]):  # fewer rows than processes: join in with a row that counts for nothing
+        if not len(
+            mine["labels"]
+        ):  # fewer rows than processes: join in with a row that counts for nothing
             mine = {name: tensor[:1] for name, tensor in part.items()}
             mine["labels"] = torch.full_like(mine["labels"], -100)
         loss = network(**{name: tensor.to(accelerator.device) for name, tensor in mine.items()})
-        accelerator.backward(loss * (n_processes / max(1, n_predicted)))  # averaged over processes: the mean
+        accelerator.backward(
+            loss * (n_processes / max(1, n_predicted))
+        )  # averaged over processes: the mean
         total += loss.detach()
     for optimizer in optimizers:
         optimizer.param_groups[0]["lr"] = learning_rate
@@ -324,85 +230,59 @@ def _train_step(accelerator, network, optimizers, learning_rate, batch):
     return accelerator.reduce(total, "sum").item() / max(1, n_predicted)
 
 
-def _save_checkpoint(folder, shape, model, optimizers, history):
-    """One file with weights, optimiser states and history; a half-written file never replaces a whole one."""
-    states = {parameter: state for optimizer in optimizers for parameter, state in optimizer.state.items()}
-    tensors = {}
-    for name, parameter in model.named_parameters():
-        tensors[f"model.{name}"] = parameter.detach().contiguous()
-        tensors |= {f"{key}.{name}": value for key, value in states.get(parameter, {}).items()}
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    target = Path(folder) / "checkpoint.safetensors"
-    metadata = {"shape": json.dumps(shape), "history": json.dumps(history)}
-    save_file(tensors, target.with_suffix(".part"), metadata)
-    os.replace(target.with_suffix(".part"), target)
-
-
-def _resume(folder, shape, model, optimizers):
-    """Load the checkpoint of a folder, if there is one, into model and optimisers; returns its history."""
-    path = Path(folder) / "checkpoint.safetensors"
-    if not path.exists():
-        return []
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata()
-    if json.loads(metadata["shape"]) != shape:
-        other = f"{metadata['shape']}, not {json.dumps(shape)}"
-        raise ValueError(f"{path} belongs to another run: {other}. Use a new folder.")
-    tensors = load_file(path)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(tensors[f"model.{name}"])
-    names = {parameter: name for name, parameter in model.named_parameters()}
-    for optimizer in optimizers:
-        for parameter in optimizer.param_groups[0]["params"]:
-            keys = {key: f"{key}.{names[parameter]}" for key in ("step", "exp_avg", "exp_avg_sq", "momentum_buffer")}
-            optimizer.state[parameter] = {key: tensors[name] for key, name in keys.items() if name in tensors}
-    return json.loads(metadata["history"])
-
-
-def save(lm, folder):
-    """Write a language model in half precision, with its tokenizer, where `load_causal_lm(folder)` finds it.
-
-    Example:
-        >>> import tempfile
-        >>> lm, _ = pretrain("causal", steps=1, n_layer=1, d_model=16, n_head=2, tokens_per_step=256)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save(lm, folder)
-        ...     (Path(folder) / "model.safetensors").exists()
-        True
-    """
-    copy.deepcopy(lm.model).half().save_pretrained(folder)
-    lm.tokenizer.save_pretrained(folder)
-
-
 def add_arguments(parser):
     """The options of `python -m helpers pretrain`; all but --output are those of `pretrain`."""
-    parser.add_argument("--objective", choices=OBJECTIVES, default="causal", help="(default: %(default)s)")
+    parser.add_argument(
+        "--objective", choices=OBJECTIVES, default="causal", help="(default: %(default)s)"
+    )
     meaning = {
-        "steps": "optimiser steps", "n_layer": "layers", "d_model": "width", "n_head": "attention heads",
-        "learning_rate": "peak learning rate", "tokens_per_step": "tokens that an optimiser step reads",
-        "mask_rate": "share of the tokens that a masked model has to fill in", "warmup_steps": "steps of warm-up",
-        "decay_steps": "steps of decay at the end", "seed": "decides the initial weights, the texts and the masks",
+        "steps": "optimiser steps",
+        "n_layer": "layers",
+        "d_model": "width",
+        "n_head": "attention heads",
+        "learning_rate": "peak learning rate",
+        "tokens_per_step": "tokens that an optimiser step reads",
+        "mask_rate": "share of the tokens that a masked model has to fill in",
+        "warmup_steps": "steps of warm-up",
+        "decay_steps": "steps of decay at the end",
+        "seed": "decides the initial weights, the texts and the masks",
         "checkpoint_every": "steps between checkpoints",
     }
     for name, help in meaning.items():
-        default, option = inspect.signature(pretrain).parameters[name].default, f"--{name.replace('_', '-')}"
-        parser.add_argument(option, type=type(default), default=default, help=f"{help} (default: %(default)s)")
-    parser.add_argument("--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}")
-    parser.add_argument("--start-from", metavar="MODEL", help="go on with this model, by name or folder")
-    parser.add_argument("--folder", type=Path, help="checkpoints go here; a run that finds one continues it")
-    parser.add_argument("--output", type=Path, help="write the finished model here, in half precision")
+        default, option = (
+            inspect.signature(pretrain).parameters[name].default,
+            f"--{name.replace('_', '-')}",
+        )
+        parser.add_argument(
+            option, type=type(default), default=default, help=f"{help} (default: %(default)s)"
+        )
+    parser.add_argument(
+        "--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}"
+    )
+    parser.add_argument(
+        "--start-from", metavar="MODEL", help="go on with this model, by name or folder"
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="checkpoints go here; a run that finds one continues it"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="write the finished model here, in half precision"
+    )
 
 
 def run(arguments):
-    """Run `python -m helpers pretrain` with parsed arguments, in one process or as one of several."""
+    """Run `python -m helpers pretrain` with parsed arguments, in one process or as one of
+    several.
+    """
     options = vars(arguments).copy()
     output = options.pop("output")
     lm, history = pretrain(**options)
     state = PartialState()
     if state.is_main_process and history:
         last = history[-1]
-        print(f"{lm.name}: {last['step']:,} steps, {last['tokens']:,} tokens, loss {last['loss']:.3f} nats per token")
+        print(
+            f"{lm.name}: {last['step']:,} steps, {last['tokens']:,} tokens, loss {last['loss']:.3f} nats per token"
+        )
         print(f"number of processes: {state.num_processes}")
     if state.is_main_process and output:
         save(lm, output)

@@ -1,9 +1,10 @@
 """Scaling laws: how the loss falls with the parameters of a model and the tokens that it reads.
 
-The law is the one of Hoffmann et al. (2022, "Chinchilla", arXiv 2203.15556), L(N, D) = E + A/N^alpha + B/D^beta, and
-so is the fit: a log-sum-exp for the log of the loss, a Huber loss summed over the points, L-BFGS from a grid of
-starts. N counts parameters, D tokens, losses are nats per token. On PocketWeb the floor E is known and can be given.
-Left out: other forms of the law, weights of the points.
+The law is the one of Hoffmann et al. (2022, "Chinchilla", arXiv 2203.15556), L(N, D) = E +
+A/N^alpha + B/D^beta, and so is the fit: a log-sum-exp for the log of the loss, a Huber loss summed
+over the points, L-BFGS from a grid of starts. N counts parameters, D tokens, losses are nats per
+token. On PocketWeb the floor E is known and can be given. Left out: other forms of the law, weights
+of the points.
 """
 
 import itertools
@@ -46,12 +47,16 @@ class ScalingLaw:
             [0.205, 0.395]
         """
         if not self.resampled:
-            raise ValueError("This law has no bootstrap. Fit it with n_bootstrap=200, for instance.")
+            raise ValueError(
+                "This law has no bootstrap. Fit it with n_bootstrap=200, for instance."
+            )
         values = [value(law) if callable(value) else getattr(law, value) for law in self.resampled]
         return tuple(np.quantile(values, [(1 - level) / 2, (1 + level) / 2]).tolist())
 
 
-CHINCHILLA = ScalingLaw(1.8172, 482.01, 0.3478, 2085.43, 0.3658)  # refitted: Besiroglu et al. (2024), 2404.10102
+CHINCHILLA = ScalingLaw(
+    1.8172, 482.01, 0.3478, 2085.43, 0.3658
+)  # refitted: Besiroglu et al. (2024), 2404.10102
 
 
 def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0):
@@ -63,7 +68,8 @@ def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0)
         n_bootstrap: so many times the points are drawn anew, with replacement, and fitted again.
 
     Raises:
-        ValueError: numbers missing, infinite or not above zero; lengths that differ; fewer points, sizes or token
+        ValueError: numbers missing, infinite or not above zero; lengths that differ; fewer points,
+        sizes or token
             counts than the law has constants to find.
 
     Example:
@@ -76,7 +82,8 @@ def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0)
 
 
 def fit_power_law(x, loss, floor=None, n_bootstrap=0, seed=0):
-    """Fit L(x) = E + A/x^alpha, the law of one variable. Arguments and errors are those of `fit_scaling_law`.
+    """Fit L(x) = E + A/x^alpha, the law of one variable. Arguments and errors are those of
+    `fit_scaling_law`.
 
     Example:
         >>> round(fit_power_law([1, 4, 16, 64], [3.0, 2.0, 1.5, 1.25]).alpha, 3)
@@ -86,7 +93,8 @@ def fit_power_law(x, loss, floor=None, n_bootstrap=0, seed=0):
 
 
 def predict_loss(law, n_params, n_tokens=1.0):
-    """The loss of the law, nats per token; for a law of one variable the second number does not matter.
+    """The loss of the law, nats per token; for a law of one variable the second number does not
+    matter.
 
     Example:
         >>> predict_loss(ScalingLaw(1.0, 8.0, 0.5), 16)
@@ -96,7 +104,8 @@ def predict_loss(law, n_params, n_tokens=1.0):
 
 
 def compute_optimal(law, flops):
-    """(parameters, tokens) with the lowest loss for a training of so many FLOPs, at 6 N D (Hoffmann et al., eq. 4).
+    """(parameters, tokens) with the lowest loss for a training of so many FLOPs, at 6 N D (Hoffmann
+    et al., eq. 4).
 
     Raises:
         ValueError: a law of one variable, or a budget that is not above zero.
@@ -107,7 +116,9 @@ def compute_optimal(law, flops):
         (72, 18)
     """
     if min(law.A, law.B, law.alpha, law.beta) <= 0:
-        raise ValueError("The optimum needs a law in which both parameters and tokens lower the loss.")
+        raise ValueError(
+            "The optimum needs a law in which both parameters and tokens lower the loss."
+        )
     if not flops > 0:
         raise ValueError(f"flops must be above zero, not {flops}.")
     a, b = law.beta / (law.alpha + law.beta), law.alpha / (law.alpha + law.beta)
@@ -116,7 +127,8 @@ def compute_optimal(law, flops):
 
 
 def training_flops(n_params, n_tokens):
-    """6 N D: two operations for each parameter and token forward, four backward (Kaplan et al., 2020, section 2.1).
+    """6 N D: two operations for each parameter and token forward, four backward (Kaplan et al.,
+    2020, section 2.1).
 
     Example:
         >>> training_flops(175e9, 300e9)  # GPT-3
@@ -126,10 +138,12 @@ def training_flops(n_params, n_tokens):
 
 
 def exact_training_flops(model, n_tokens, length):
-    """Operations of a training, counted from the shapes: every product of matrices, forward and backward.
+    """Operations of a training, counted from the shapes: every product of matrices, forward and
+    backward.
 
-    What `training_flops` leaves out or counts without need: attention over a text of that length (tokens), the head,
-    which works even where it shares its weights with the embedding, and the embeddings, which are only looked up.
+    What `training_flops` leaves out or counts without need: attention over a text of that length
+    (tokens), the head, which works even where it shares its weights with the embedding, and the
+    embeddings, which are only looked up.
 
     Example:
         >>> from helpers.models import load_causal_lm
@@ -141,7 +155,9 @@ def exact_training_flops(model, n_tokens, length):
     products = sum(p.numel() for p in model.parameters() if p.ndim == 2 and id(p) not in embeddings)
     head, config = model.get_output_embeddings().weight, model.config
     products += head.numel() if id(head) in embeddings else 0
-    attention = 2 * config.num_hidden_layers * config.hidden_size * length  # scores, and the sum that they weigh
+    attention = (
+        2 * config.num_hidden_layers * config.hidden_size * length
+    )  # scores, and the sum that they weigh
     return 6 * (products + attention) * n_tokens
 
 
@@ -158,15 +174,22 @@ def _fit_law(variables, loss, floor, n_bootstrap, seed):
 
 
 def _checked(variables, loss, floor):
-    """The variables [n_variables, n_points] and the losses [n_points] as arrays, if a law can be fitted to them."""
-    columns = {name: np.asarray(column, dtype=float).ravel() for name, column in [*variables.items(), ("loss", loss)]}
+    """The variables [n_variables, n_points] and the losses [n_points] as arrays, if a law can be
+    fitted to them.
+    """
+    columns = {
+        name: np.asarray(column, dtype=float).ravel()
+        for name, column in [*variables.items(), ("loss", loss)]
+    }
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"Each point needs all of its numbers, but the lengths differ: {lengths}.")
     for name, column in columns.items():
         if not (np.isfinite(column) & (column > 0)).all():
             wrong = column[~(np.isfinite(column) & (column > 0))][0]
-            raise ValueError(f"{name} must hold finite numbers above zero, but holds {wrong}. Leave such points out.")
+            raise ValueError(
+                f"{name} must hold finite numbers above zero, but holds {wrong}. Leave such points out."
+            )
     unknown = 2 * len(variables) + (floor is None)
     if lengths["loss"] <= unknown:
         few = f"{lengths['loss']} points are too few for {unknown} constants."
@@ -174,46 +197,63 @@ def _checked(variables, loss, floor):
     needed = 2 + (floor is None)
     for name in variables:
         if (found := len(np.unique(columns[name]))) < needed:
-            raise ValueError(f"{name} has {found} different values. The law needs at least {needed}.")
+            raise ValueError(
+                f"{name} has {found} different values. The law needs at least {needed}."
+            )
     return np.stack([columns[name] for name in variables]), columns["loss"]
 
 
 def _fit(x, loss, floor, start=None):
-    """The constants (E, A, alpha, B, beta) that fit variables [n_variables, n_points] best, and L-BFGS's own numbers.
+    """The constants (E, A, alpha, B, beta) that fit variables [n_variables, n_points] best, and
+    L-BFGS's own numbers.
 
-    Those are the logs of the parts of the loss at the middle of the points and the exponents: no two of them pull
-    on each other as A and alpha do.
+    Those are the logs of the parts of the loss at the middle of the points and the exponents: no
+    two of them pull on each other as A and alpha do.
     """
     middle = np.exp(np.log(x).mean(axis=1, keepdims=True))  # [n_variables, 1]
     log_x, log_loss, n = np.log(x / middle), np.log(loss), len(x)
     fixed = None if floor is None else np.log(floor) if floor else -np.inf
 
     def misfit(numbers):
-        logs = np.append(numbers[:n], numbers[2 * n :] if floor is None else fixed)[:, None]  # [n + 1, 1]
+        logs = np.append(numbers[:n], numbers[2 * n :] if floor is None else fixed)[
+            :, None
+        ]  # [n + 1, 1]
         slopes = np.append(numbers[n : 2 * n], 0.0)[:, None]
         parts = logs - slopes * np.vstack([log_x, np.zeros(log_x.shape[1])])  # [n + 1, n_points]
         total = np.logaddexp.reduce(parts, axis=0)  # log of the predicted loss
         off = (total - log_loss) / DELTA
         pull = np.clip(off, -1, 1) / DELTA * np.exp(parts - total)  # [n + 1, n_points]
-        gradient = np.concatenate([pull[:n].sum(axis=1), -(pull[:n] * log_x).sum(axis=1), pull[n:].sum(axis=1)])
+        gradient = np.concatenate(
+            [pull[:n].sum(axis=1), -(pull[:n] * log_x).sum(axis=1), pull[n:].sum(axis=1)]
+        )
         return np.where(abs(off) <= 1, off**2 / 2, abs(off) - 0.5).sum(), gradient[: len(numbers)]
 
     starts = _starts(log_x, loss, floor) if start is None else [start]
     options = {"maxiter": 2000, "maxfun": 5000, "ftol": 1e-13, "gtol": 1e-7}
-    runs = [minimize(misfit, start, jac=True, method="L-BFGS-B", options=options) for start in starts]
+    runs = [
+        minimize(misfit, start, jac=True, method="L-BFGS-B", options=options) for start in starts
+    ]
     best = min(runs, key=lambda run: run.fun).x
     scales = np.exp(best[:n]) * middle[:, 0] ** best[n : 2 * n]
     constants = np.stack([scales, best[n : 2 * n]], axis=1).ravel().tolist()
-    return (float(np.exp(best[-1])) if floor is None else floor, *constants, *[0.0] * (4 - 2 * n)), best
+    return (
+        float(np.exp(best[-1])) if floor is None else floor,
+        *constants,
+        *[0.0] * (4 - 2 * n),
+    ), best
 
 
 def _starts(log_x, loss, floor):
-    """For each choice of exponents the best other constants, by least squares: starts for L-BFGS."""
+    """For each choice of exponents the best other constants, by least squares: starts for
+    L-BFGS.
+    """
     tiny, n_points = 1e-6 * loss.min(), len(loss)
     for exponents in itertools.product(EXPONENTS, repeat=len(log_x)):
         columns = np.exp(-np.array(exponents)[:, None] * log_x).T  # [n_points, n_variables]
         if floor is None:
             columns = np.column_stack([columns, np.ones(n_points)])
-        scales, _ = nnls(columns / loss[:, None], 1 - (floor or 0.0) / loss)  # relative misfits count, as in the logs
+        scales, _ = nnls(
+            columns / loss[:, None], 1 - (floor or 0.0) / loss
+        )  # relative misfits count, as in the logs
         logs = np.log(np.maximum(scales, tiny))
         yield np.array([*logs[: len(log_x)], *exponents, *logs[len(log_x) :]])

@@ -1,4 +1,7 @@
-"""Timing that compares: the calls take turns, so that whatever slows the machine slows all of them."""
+"""Timing that compares: the calls take turns, so that whatever slows the machine slows all of
+them.
+"""
+
 import statistics
 import time
 
@@ -9,7 +12,9 @@ _lines = []
 
 @pytest.fixture
 def medians():
-    """A function: the median seconds of each of several calls, which take turns for a number of rounds."""
+    """A function: the median seconds of each of several calls, which take turns for a number of
+    rounds.
+    """
 
     def measure(*calls, rounds=15):
         for call in calls:

@@ -1,8 +1,10 @@
-"""A slider must follow the hand, in a real JupyterLab: from a key press on it to a page that shows the new bars.
+"""A slider must follow the hand, in a real JupyterLab: from a key press on it to a page that shows
+the new bars.
 
-The time is taken in the page, from the event to the first frame after both the bars and the status have changed: the
-way to the kernel and back is part of it. Needs Chromium, as the browser tests do.
+The time is taken in the page, from the event to the first frame after both the bars and the status
+have changed: the way to the kernel and back is part of it. Needs Chromium, as the browser tests do.
 """
+
 import statistics
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 from tests.browser.hands import all_widgets, wait_until_still
-from tests.browser.lab import find_browser, running_browser, running_lab
+from tests.support.jupyterlab import find_browser, running_browser, running_lab
 
 MOVES, AT_MOST = 60, 150  # the time in ms, at the median
 WATCH = """widget => {
@@ -33,15 +35,22 @@ TIMES = "widget => widget.times"
 HAS = "([widget, n]) => widget.times.length === n"
 
 
-@pytest.mark.parametrize(("notebook", "up", "down"), [
-    ("05_generate_text_with_gpt2.ipynb", "ArrowRight", "ArrowLeft"),
-    ("06_fill_mask_with_bert.ipynb", "End", "Home"),
-    ("01_two_ways_to_read.ipynb", "End", "Home"),
-])
+@pytest.mark.parametrize(
+    ("notebook", "up", "down"),
+    [
+        ("05_generate_text_with_gpt2.ipynb", "ArrowRight", "ArrowLeft"),
+        ("06_fill_mask_with_bert.ipynb", "End", "Home"),
+        ("01_two_ways_to_read.ipynb", "End", "Home"),
+    ],
+)
 def test_slider_to_changed_page(notebook, up, down, tmp_path, report):
     if find_browser() is None:
         pytest.skip("no Chromium on this machine")
-    with running_browser() as browser, running_lab(tmp_path) as lab, lab.opened(browser, notebook) as opened:
+    with (
+        running_browser() as browser,
+        running_lab(tmp_path) as lab,
+        lab.opened(browser, notebook) as opened,
+    ):
         widget = next(it for it in all_widgets(opened.notebook) if it.locator("table").count())
         handle = widget.locator("[role=slider]").first
         handle.press(down)

@@ -1,9 +1,12 @@
-"""The echo game of notebook 04 over five seeds: what two layers learn and one does not, when, and at which rate."""
+"""The echo game of notebook 04 over five seeds: what two layers learn and one does not, when, and
+at which rate.
+"""
+
 import nbformat
 import pytest
 
 from helpers.lab.echo import look, moment, smoothed, train_echo
-from tests.notebook_plugin import ROOT
+from tests.support.notebook_plugin import ROOT
 
 SEEDS = range(5)
 
@@ -41,7 +44,9 @@ def test_two_layers_jump_and_one_does_not(settings, report):
 def test_where_the_jump_does_not_come(settings, report):
     high = settings["too_high"]
     ends = [train(2, high, settings["steps"], seed)[-1] for seed in SEEDS]
-    report(f"echo, 2 layers, learning rate {high}: ends at {', '.join(f'{end:.3f}' for end in ends)}")
+    report(
+        f"echo, 2 layers, learning rate {high}: ends at {', '.join(f'{end:.3f}' for end in ends)}"
+    )
     assert max(ends) < 0.5
 
 

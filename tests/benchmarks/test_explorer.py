@@ -1,7 +1,10 @@
-"""A slider must follow the hand: from its callback to the new HTML, at GPT-2's size, beside one forward pass.
+"""A slider must follow the hand: from its callback to the new HTML, at GPT-2's size, beside one
+forward pass.
 
-The model has the shape of gpt2 (124M parameters, 50,257 tokens) and random weights; times are the same.
+The model has the shape of gpt2 (124M parameters, 50,257 tokens) and random weights; times are the
+same.
 """
+
 import itertools
 import statistics
 import time

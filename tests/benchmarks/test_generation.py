@@ -1,7 +1,9 @@
 """What `generate_text` costs beside the bare `model.generate`, and eight continuations beside one.
 
-The model has the pocket model's shape and random weights: nearly every text then runs to its full length.
+The model has the pocket model's shape and random weights: nearly every text then runs to its full
+length.
 """
+
 import pytest
 import torch
 from transformers import GPT2LMHeadModel
@@ -22,7 +24,13 @@ def lm():
 
 def write(lm, n=1):
     return generate_text(
-        lm, PROMPT, max_new_tokens=NEW_TOKENS, temperature=0.8, top_k=50, seed=0, num_return_sequences=n
+        lm,
+        PROMPT,
+        max_new_tokens=NEW_TOKENS,
+        temperature=0.8,
+        top_k=50,
+        seed=0,
+        num_return_sequences=n,
     )
 
 
@@ -55,12 +63,18 @@ def test_generate_text_against_bare_generate(lm, medians, report):
     assert forward_passes(lm, ours) == forward_passes(lm, bare)
     ours_seconds, bare_seconds = medians(ours, bare, rounds=31)
     ratio = ours_seconds / bare_seconds
-    report(f"generate_text: {ours_seconds * 1e3:.0f} ms, {ratio:.3f} x model.generate (at most 1.05)")
+    report(
+        f"generate_text: {ours_seconds * 1e3:.0f} ms, {ratio:.3f} x model.generate (at most 1.05)"
+    )
     assert ratio <= 1.05
 
 
 def test_eight_continuations_against_one(lm, medians, report):
-    assert forward_passes(lm, lambda: write(lm, 8)) == forward_passes(lm, lambda: write(lm)) == NEW_TOKENS
+    assert (
+        forward_passes(lm, lambda: write(lm, 8))
+        == forward_passes(lm, lambda: write(lm))
+        == NEW_TOKENS
+    )
     eight, one = medians(lambda: write(lm, 8), lambda: write(lm))
     report(f"eight continuations: {eight * 1e3:.0f} ms, {eight / one:.2f} x one (at most 2)")
     assert eight <= 2 * one

@@ -1,8 +1,11 @@
-"""Pre-training while a reader waits: how near the floor after half a minute and more, and how fast the loop is.
+"""Pre-training while a reader waits: how near the floor after half a minute and more, and how fast
+the loop is.
 
-The rival of the loop is a GPT in plain PyTorch, written here: same shape, same documents, tied head, fused attention
-and fused AdamW, and nothing else around it. It reads a step as most loops do, as one padded batch.
+The rival of the loop is a GPT in plain PyTorch, written here: same shape, same documents, tied
+head, fused attention and fused AdamW, and nothing else around it. It reads a step as most loops do,
+as one padded batch.
 """
+
 import random
 import statistics
 import time
@@ -14,9 +17,11 @@ from torch import nn
 from torch.nn import functional
 
 from helpers.lab import pocketweb
+from helpers.lab.architecture import CONTEXT, build_model, build_tokenizer
+from helpers.lab.batches import Batches
 from helpers.lab.evaluation import gap_to_floor, unseen
-from helpers.lab.pretraining import CONTEXT, Batches, build_model, build_tokenizer, pretrain
-from tests.notebook_plugin import ROOT
+from helpers.lab.pretraining import pretrain
+from tests.support.notebook_plugin import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "02_pretraining.ipynb"
 STEPS, SKIPPED, ROUNDS = 40, 10, 5  # the first steps find their memory
@@ -55,10 +60,14 @@ class Block(nn.Module):
         self.heads = heads
         self.before_attention, self.before_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width)
+        )
 
     def forward(self, x):  # [rows, tokens, width]
-        parts = self.qkv(self.before_attention(x)).unflatten(-1, (3, self.heads, -1))  # [..., 3, heads, head width]
+        parts = self.qkv(self.before_attention(x)).unflatten(
+            -1, (3, self.heads, -1)
+        )  # [..., 3, heads, head width]
         q, k, v = parts.permute(2, 0, 3, 1, 4)  # [rows, heads, tokens, head width] each
         mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(mixed.transpose(1, 2).flatten(2))
@@ -86,7 +95,9 @@ def plain_tokens_per_second(options):
     tokenizer, language = build_tokenizer(), pocketweb.language(options["genres"])
     ids_of = Batches("causal", tokenizer, 1).id_of
     model = PlainGPT(len(tokenizer), *shape(options))
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-3, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), 2e-3, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+    )
     random_state = random.Random(0)
     for step in range(STEPS):
         if step == SKIPPED:
@@ -94,11 +105,17 @@ def plain_tokens_per_second(options):
         rows, in_step = [], 0
         while in_step < options["tokens_per_step"]:
             document = language.draw(random_state)
-            rows.append(torch.tensor([ids_of[t] for t in (pocketweb.END, *document.tokens, pocketweb.END)]))
+            rows.append(
+                torch.tensor([ids_of[t] for t in (pocketweb.END, *document.tokens, pocketweb.END)])
+            )
             in_step += len(rows[-1])
-        ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad_token_id)
+        ids = nn.utils.rnn.pad_sequence(
+            rows, batch_first=True, padding_value=tokenizer.pad_token_id
+        )
         logits = model(ids[:, :-1]).flatten(0, 1)
-        loss = functional.cross_entropy(logits, ids[:, 1:].flatten(), ignore_index=tokenizer.pad_token_id)
+        loss = functional.cross_entropy(
+            logits, ids[:, 1:].flatten(), ignore_index=tokenizer.pad_token_id
+        )
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -116,12 +133,17 @@ def tokens_per_second(options):
 def test_the_loop_against_plain_pytorch(settings, report):
     options = settings["causal"]
     tokenizer = build_tokenizer()
-    rivals = PlainGPT(len(tokenizer), *shape(options)), build_model("causal", tokenizer, *shape(options))
+    rivals = (
+        PlainGPT(len(tokenizer), *shape(options)),
+        build_model("causal", tokenizer, *shape(options)),
+    )
     assert len({sum(p.numel() for p in model.parameters()) for model in rivals}) == 1
     ours, plain = [], []
     for _ in range(ROUNDS):  # they take turns
         for found, measure in ((ours, tokens_per_second), (plain, plain_tokens_per_second)):
             found.append(measure(options))
     ratio = statistics.median(a / b for a, b in zip(ours, plain, strict=True))
-    report(f"the loop: {statistics.median(ours):,.0f} tokens/s, {ratio:.2f} x plain PyTorch (at least 1)")
+    report(
+        f"the loop: {statistics.median(ours):,.0f} tokens/s, {ratio:.2f} x plain PyTorch (at least 1)"
+    )
     assert ratio >= 1.0

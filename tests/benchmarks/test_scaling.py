@@ -1,4 +1,7 @@
-"""How long a scaling law takes to fit: the 240 points of the published refit of Chinchilla's law."""
+"""How long a scaling law takes to fit: the 240 points of the published refit of Chinchilla's
+law.
+"""
+
 import time
 
 import numpy as np

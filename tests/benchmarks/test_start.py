@@ -1,4 +1,7 @@
-"""How long a reader waits: for the imports, for a pocket model, for the first bars, for a whole notebook."""
+"""How long a reader waits: for the imports, for a pocket model, for the first bars, for a whole
+notebook.
+"""
+
 import subprocess
 import sys
 import threading
@@ -9,8 +12,8 @@ import psutil
 import pytest
 
 from helpers import generation, models
-from tests.notebook_plugin import ROOT
-from tests.store_outputs import execute, tags
+from tests.support.notebook_plugin import ROOT
+from tests.tools.store_outputs import execute, tags
 
 NOTEBOOK = ROOT / "notebooks" / "05_generate_text_with_gpt2.ipynb"
 
@@ -22,7 +25,9 @@ def seconds_of(code):
 
 
 def test_import_costs_no_more_than_its_libraries(report):
-    libraries = "import torch; from transformers import AutoTokenizer, BertForMaskedLM, GPT2LMHeadModel"
+    libraries = (
+        "import torch; from transformers import AutoTokenizer, BertForMaskedLM, GPT2LMHeadModel"
+    )
     own = "import helpers.generation, helpers.fill_mask"
     seconds_of(own)  # the first start compiles and fills the system's cache
     own, libraries = (min(seconds_of(code) for _ in range(3)) for code in (own, libraries))
@@ -34,7 +39,9 @@ def test_loading_a_pocket_model(report, medians):
     lm = models.load_causal_lm("pocket-gpt2")
     load, write = medians(
         lambda: models.load_causal_lm("pocket-gpt2"),
-        lambda: generation.generate_text(lm, "Once upon a time", max_new_tokens=40, do_sample=False),
+        lambda: generation.generate_text(
+            lm, "Once upon a time", max_new_tokens=40, do_sample=False
+        ),
         rounds=5,
     )
     report(f"loading pocket-gpt2: {load:.2f} s (at most 1), {load / write:.1f} x writing 40 tokens")

@@ -1,15 +1,19 @@
-"""How much of the machine the pre-training loop uses: its FLOP/s against those of a large matrix product.
+"""How much of the machine the pre-training loop uses: its FLOP/s against those of a large matrix
+product.
 
-The bound, 60 %, is not reached. The loop's own matrix products run about as fast as the large one, and take little more
-than half of the time; the softmax over the vocabulary, attention, GELU and the optimisers take most of the rest, and
-`torch.compile` saves a twentieth.
+The bound, 60 %, is not reached. The loop's own matrix products run about as fast as the large one,
+and take little more than half of the time; the softmax over the vocabulary, attention, GELU and the
+optimisers take most of the rest, and `torch.compile` saves a twentieth.
 """
+
 import statistics
 import time
 
 import torch
 
-from helpers.lab.pretraining import Batches, build_model, build_optimizers, build_tokenizer, pretrain
+from helpers.lab.architecture import build_model, build_tokenizer
+from helpers.lab.batches import Batches
+from helpers.lab.pretraining import build_optimizers, pretrain
 from helpers.models import load_causal_lm
 
 SIDE = 2048
@@ -28,7 +32,9 @@ def peak_flops_per_second():
 
 
 def flops(config, n_body, parts):
-    """Operations of one training step, three times the forward pass's: body, head, attention; no padding."""
+    """Operations of one training step, three times the forward pass's: body, head, attention; no
+    padding.
+    """
     total = 0
     for part in parts:
         lengths = part["attention_mask"].sum(1)
@@ -53,7 +59,9 @@ def test_training_against_the_matmul_peak(report):
         seconds = history[-1]["seconds"] - history[SKIPPED - 1]["seconds"]
         shares.append(work / seconds / peak)
     share = statistics.median(shares)
-    report(f"training: {share:.0%} of the peak of {peak / 1e9:.0f} GFLOP/s (at least {AT_LEAST:.0%})")
+    report(
+        f"training: {share:.0%} of the peak of {peak / 1e9:.0f} GFLOP/s (at least {AT_LEAST:.0%})"
+    )
     assert share >= AT_LEAST
 
 
@@ -63,7 +71,11 @@ def test_muon_in_single_precision_against_pytorchs(report, medians):
     matrices = muon.param_groups[0]["params"]
     for matrix in matrices:
         matrix.grad = torch.randn_like(matrix)
-    theirs = torch.optim.Muon(matrices, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+    theirs = torch.optim.Muon(
+        matrices, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+    )
     ours, others = medians(muon.step, theirs.step, rounds=5)
-    report(f"a step of Muon in single precision: {1000 * ours:.0f} ms, in bfloat16 {others / ours:.1f} x as long")
+    report(
+        f"a step of Muon in single precision: {1000 * ours:.0f} ms, in bfloat16 {others / ours:.1f} x as long"
+    )
     assert ours <= 1.2 * others

@@ -1,11 +1,12 @@
 """One JupyterLab and one browser for all tests here, and one page for each notebook.
 
-A test that asks for `opened` or `notebook` runs on the notebook that its module names `NOTEBOOK`, or on every notebook
-there is. Those of the notebooks that train for long carry the marker `slow_browser`, and
-`pytest -m slow_browser tests/browser` runs them.
-Without a browser the tests are skipped, and fail where the environment says `CI=true`. Screenshots go to
-`tests/browser/screenshots/`.
+A test that asks for `opened` or `notebook` runs on the notebook that its module names `NOTEBOOK`,
+or on every notebook there is. Those of the notebooks that train for long carry the marker
+`slow_browser`, and `pytest -m slow_browser tests/browser` runs them.
+Without a browser the tests are skipped, and fail where the environment says `CI=true`. Screenshots
+go to `tests/browser/screenshots/`.
 """
+
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +15,8 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from tests.browser.lab import find_browser, running_browser, running_lab, set_theme
-from tests.notebook_plugin import BROWSER_TESTS, ROOT
+from tests.support.jupyterlab import find_browser, running_browser, running_lab, set_theme
+from tests.support.notebook_plugin import BROWSER_TESTS, ROOT
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 ALWAYS = ("01", "05", "06")  # quick to run
@@ -26,13 +27,19 @@ def pytest_generate_tests(metafunc):
         every = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
         names = [metafunc.module.NOTEBOOK] if hasattr(metafunc.module, "NOTEBOOK") else every
         slow = pytest.mark.slow_browser
-        values = [pytest.param(name, id=name[:2], marks=() if name[:2] in ALWAYS else slow) for name in names]
+        values = [
+            pytest.param(name, id=name[:2], marks=() if name[:2] in ALWAYS else slow)
+            for name in names
+        ]
         metafunc.parametrize("opened", values, indirect=True, scope="session")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """All tests of one notebook after each other, whatever their module, so that it is opened once."""
+    """All tests of one notebook after each other, whatever their module, so that it is opened
+    once.
+    """
+
     def page(item):
         return item.callspec.params.get("opened", "") if hasattr(item, "callspec") else ""
 
@@ -43,7 +50,9 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def browser():
     if find_browser() is None:
-        reason = "no Chromium on this machine: install it, or name its file in the variable CHROMIUM"
+        reason = (
+            "no Chromium on this machine: install it, or name its file in the variable CHROMIUM"
+        )
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
@@ -77,7 +86,9 @@ def notebook(opened):
 
 @pytest.fixture
 def screenshots():
-    """A function: keep pictures of what some locators hold, in both themes, at 1280 and at 400 pixels."""
+    """A function: keep pictures of what some locators hold, in both themes, at 1280 and at 400
+    pixels.
+    """
 
     def take(page, locators):
         SCREENSHOTS.mkdir(exist_ok=True)

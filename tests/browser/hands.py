@@ -1,9 +1,12 @@
-"""Hands for a page: every control of a widget is found, moved by keyboard or by mouse, and watched for what changes.
+"""Hands for a page: every control of a widget is found, moved by keyboard or by mouse, and watched
+for what changes.
 
-A *widget* here is a locator of one output that holds ipywidgets. What is *shown* in it is its text and its text areas;
-what is *said* is the text of its live regions, which screen readers announce. Nothing in it knows one notebook from
-another, so that a new one is covered without a new test; a control of an unknown kind is an error.
+A *widget* here is a locator of one output that holds ipywidgets. What is *shown* in it is its text
+and its text areas; what is *said* is the text of its live regions, which screen readers announce.
+Nothing in it knows one notebook from another, so that a new one is covered without a new test; a
+control of an unknown kind is an error.
 """
+
 import re
 from typing import NamedTuple
 
@@ -11,11 +14,20 @@ from playwright.sync_api import Locator, TimeoutError, expect
 
 WIDGETS = ".jp-OutputArea-output:has(> .jupyter-widgets)"
 CONTROLS = "input, textarea, select, button, [role=slider]"
-TYPED = {"prompt": "The cat sat", "text": "Leo took the [MASK] and hit a nail.", "targets": "dog, cat"}
-READY = {"Start over": "Step", "Four seeds": "Start over"}  # buttons that change nothing until another was pressed
+TYPED = {
+    "prompt": "The cat sat",
+    "text": "Leo took the [MASK] and hit a nail.",
+    "targets": "dog, cat",
+}
+READY = {
+    "Start over": "Step",
+    "Four seeds": "Start over",
+}  # buttons that change nothing until another was pressed
 
 TEXT = "widget => widget.innerText"
-SAID = "widget => [...widget.querySelectorAll('[aria-live]')].map(live => live.innerText).join('\\n')"
+SAID = (
+    "widget => [...widget.querySelectorAll('[aria-live]')].map(live => live.innerText).join('\\n')"
+)
 SHOWN = """widget => [widget.innerText, ...[...widget.querySelectorAll('textarea')]
     .filter(area => area.checkVisibility()).map(area => area.value)].join('\\n')"""
 IS_ANOTHER = "([widget, before]) => (%s)(widget) !== before"
@@ -49,20 +61,28 @@ def all_widgets(notebook):
 
 def controls(widget):
     """The controls that can be seen and moved; first the toggles, which bring more to see."""
-    seen = [control for control in widget.locator(CONTROLS).all() if control.is_visible() and control.is_enabled()]
+    seen = [
+        control
+        for control in widget.locator(CONTROLS).all()
+        if control.is_visible() and control.is_enabled()
+    ]
     found = [Control(widget, control, *control.evaluate(KIND)) for control in seen]
     return sorted(found, key=lambda control: control.kind != "toggle")
 
 
 def move(control, hand):
-    """Move a control with one hand, "keyboard" or "mouse", and see that the page shows, and says, something else."""
+    """Move a control with one hand, "keyboard" or "mouse", and see that the page shows, and says,
+    something else.
+    """
     widget, locator, kind, name = control
     what, way = f"{kind} {name!r} by {hand}", globals()[f"_{kind}_by_{hand}"]
     locator.scroll_into_view_if_needed()
     if name in READY:
         way(widget.get_by_role("button", name=re.compile(rf"\b{READY[name]}$")))
         wait_until_still(widget)
-    if kind == "choice" and locator.evaluate("it => it.checked || it.classList.contains('mod-active')"):
+    if kind == "choice" and locator.evaluate(
+        "it => it.checked || it.classList.contains('mod-active')"
+    ):
         return
     before = {look: widget.evaluate(look) for look in (SHOWN, TEXT, SAID)}
     in_its_box = locator.evaluate(IN_ITS_BOX)
@@ -77,14 +97,18 @@ def move(control, hand):
 
 def wait_for_another(look, widget, before, what):
     try:
-        widget.page.wait_for_function(IS_ANOTHER % look, arg=[widget.element_handle(), before], timeout=30_000)
+        widget.page.wait_for_function(
+            IS_ANOTHER % look, arg=[widget.element_handle(), before], timeout=30_000
+        )
     except TimeoutError:
         raise AssertionError(f"{what}: nothing changed in\n{before}") from None
 
 
 def wait_until_still(widget):
     """Wait until the kernel has answered and no text is being written."""
-    expect(widget.get_by_role("button", name=re.compile(r"\bStop$"))).to_have_count(0, timeout=120_000)
+    expect(widget.get_by_role("button", name=re.compile(r"\bStop$"))).to_have_count(
+        0, timeout=120_000
+    )
     widget.page.wait_for_function(IS_STILL, arg=widget.element_handle())
 
 
@@ -108,7 +132,9 @@ def _slider_by_keyboard(handle):
 
 
 def _slider_by_mouse(handle):
-    now, low, high = (float(handle.get_attribute(f"aria-value{which}")) for which in ("now", "min", "max"))
+    now, low, high = (
+        float(handle.get_attribute(f"aria-value{which}")) for which in ("now", "min", "max")
+    )
     track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()
     share = 0.25 if now > (low + high) / 2 else 0.75
     handle.page.mouse.click(track["x"] + share * track["width"], track["y"] + track["height"] / 2)
@@ -123,7 +149,9 @@ def _number_by_mouse(box):
     """On one of the two little arrows that a number box shows under the mouse."""
     down, place = _is_at_most(box), box.bounding_box()
     box.hover()
-    box.page.mouse.click(place["x"] + place["width"] - 10, place["y"] + (0.7 if down else 0.3) * place["height"])
+    box.page.mouse.click(
+        place["x"] + place["width"] - 10, place["y"] + (0.7 if down else 0.3) * place["height"]
+    )
     box.press("Tab")
 
 
@@ -139,7 +167,9 @@ def _list_by_keyboard(box):
 
 
 def _list_by_mouse(box):
-    """The entries of an open list belong to the browser and not to the page, so the last step is not a click."""
+    """The entries of an open list belong to the browser and not to the page, so the last step is
+    not a click.
+    """
     box.click()
     box.select_option(index=box.evaluate("it => (it.selectedIndex + 1) % it.length"))
 

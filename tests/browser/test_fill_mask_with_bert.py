@@ -1,4 +1,5 @@
 """Notebook 06 in a real browser: its explorer answers the keyboard, the mouse and a new text."""
+
 import pytest
 from playwright.sync_api import expect
 
@@ -13,7 +14,9 @@ def explorer(notebook):
     """The first explorer of the notebook, with the text that it opens on."""
     page = notebook.page
     boxes = notebook.locator(".widget-vbox")
-    found = boxes.filter(has=page.locator("[role=status]")).filter(has=page.locator("textarea")).first
+    found = (
+        boxes.filter(has=page.locator("[role=status]")).filter(has=page.locator("textarea")).first
+    )
     write(found, "text", CAT)
     expect(status(found)).to_contain_text("of 5 words to the right shown")
     write(found, "right words", "5")

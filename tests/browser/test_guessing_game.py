@@ -1,4 +1,7 @@
-"""Notebook 02 in a real browser: *guess like a model*, played to its end by keyboard and once more by mouse."""
+"""Notebook 02 in a real browser: *guess like a model*, played to its end by keyboard and once more
+by mouse.
+"""
+
 import re
 
 import pytest
@@ -11,7 +14,9 @@ NOTEBOOK = "02_pretraining.ipynb"
 
 @pytest.fixture
 def game(notebook):
-    return next(widget for widget in all_widgets(notebook) if "What comes next?" in widget.inner_text())
+    return next(
+        widget for widget in all_widgets(notebook) if "What comes next?" in widget.inner_text()
+    )
 
 
 def press(game, label, hand):

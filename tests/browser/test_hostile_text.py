@@ -1,8 +1,10 @@
-"""Hostile text in a real browser: typed by the reader or written by the model, it is shown and never runs.
+"""Hostile text in a real browser: typed by the reader or written by the model, it is shown and
+never runs.
 
-The page holds two explorers. The first has a model that writes the hostile text, whatever it reads; into the second
-it is typed.
+The page holds two explorers. The first has a model that writes the hostile text, whatever it reads;
+into the second it is typed.
 """
+
 import re
 
 import nbformat
@@ -11,9 +13,13 @@ from playwright.sync_api import expect
 
 HOSTILE = (
     '<img src=x onerror="window.hacked=1"></script><script>window.hacked=2</script><svg onload="window.hacked=3">'
-    "\x1b[31mred\x1b[0m **bold** # heading [link](javascript:alert(1)) `code` $x^2$ &lt;b&gt; " + "long" * 40
+    "\x1b[31mred\x1b[0m **bold** # heading [link](javascript:alert(1)) `code` $x^2$ &lt;b&gt; "
+    + "long"
+    * 40
 )
-TYPED = '<img src=x onerror="window.hacked=1"></script>\x1b[31mred **bold** # heading ' + "long" * 20
+TYPED = (
+    '<img src=x onerror="window.hacked=1"></script>\x1b[31mred **bold** # heading ' + "long" * 20
+)
 CELLS = [
     f"hostile = {HOSTILE!r}",
     """
@@ -23,8 +29,8 @@ from helpers.explorers import SamplingExplorer
 from helpers.models import load_causal_lm
 
 with contextlib.redirect_stderr(io.StringIO()):  # progress bars of what is built for the test
-    from tests.test_generation import scripted
-    from tests.tiny_models import tiny
+    from tests.support.scripted import scripted
+    from tests.support.tiny_models import tiny
 
     lm, tokens = scripted(tiny("gpt2"), hostile + " the cat")
     lm.model.config.max_position_embeddings = 1000
@@ -37,8 +43,12 @@ with contextlib.redirect_stderr(io.StringIO()):  # progress bars of what is buil
 
 @pytest.fixture(scope="module")
 def explorers(lab, open_notebook):
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # or the page would ask for one
-    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, CELLS)), metadata=kernel)
+    kernel = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3"}
+    }  # or the page would ask for one
+    notebook = nbformat.v4.new_notebook(
+        cells=list(map(nbformat.v4.new_code_cell, CELLS)), metadata=kernel
+    )
     nbformat.write(notebook, lab.work / "notebooks" / "hostile.ipynb")
     page, shown, _ = open_notebook("hostile.ipynb")
     boxes = shown.locator(".widget-vbox").filter(has=page.locator("[role=status]"))
@@ -60,7 +70,9 @@ def assert_nothing_ran(explorer):
     assert page.evaluate("window.hacked") is None
     for element in ("img", "script", "svg:not(button svg)", "a", "h1", ".MathJax"):
         expect(explorer.locator(element)).to_have_count(0)
-    assert explorer.evaluate("box => box.scrollWidth <= box.clientWidth + 1"), "wider than its place"
+    assert explorer.evaluate("box => box.scrollWidth <= box.clientWidth + 1"), (
+        "wider than its place"
+    )
 
 
 def test_hostile_text_that_the_model_writes(explorers):
@@ -93,7 +105,10 @@ def test_a_fast_drag_ends_where_the_pointer_ends_and_only_there(explorers):
     before = still.locator("[role=status]").inner_text()
     handle, page = dragged.locator(".widget-slider [role=slider]").first, dragged.page
     handle.scroll_into_view_if_needed()
-    place, track = handle.bounding_box(), dragged.locator(".widget-slider .noUi-target").first.bounding_box()
+    place, track = (
+        handle.bounding_box(),
+        dragged.locator(".widget-slider .noUi-target").first.bounding_box(),
+    )
     y = place["y"] + place["height"] / 2
     page.mouse.move(place["x"] + place["width"] / 2, y)
     page.mouse.down()

@@ -1,4 +1,5 @@
 """Notebook 05 in a real browser: its sliders lead the bars, and its text comes in a stream."""
+
 import re
 
 import pytest
@@ -9,10 +10,14 @@ NOTEBOOK = "05_generate_text_with_gpt2.ipynb"
 
 @pytest.fixture
 def explorer(notebook):
-    """The first explorer of the notebook: the innermost box that holds both a status line and a prompt."""
+    """The first explorer of the notebook: the innermost box that holds both a status line and a
+    prompt.
+    """
     page = notebook.page
     boxes = notebook.locator(".widget-vbox")
-    return boxes.filter(has=page.locator("[role=status]")).filter(has=page.locator("textarea")).first
+    return (
+        boxes.filter(has=page.locator("[role=status]")).filter(has=page.locator("textarea")).first
+    )
 
 
 def number_box(explorer, label):

@@ -1,4 +1,5 @@
 """Notebook 01 in a real browser: its sliders move what they should and nothing else."""
+
 import re
 
 import pytest
@@ -12,7 +13,9 @@ def explorer(notebook):
     """The innermost box that holds both a status line and a text."""
     page = notebook.page
     boxes = notebook.locator(".widget-vbox")
-    return boxes.filter(has=page.locator("[role=status]")).filter(has=page.locator("textarea")).first
+    return (
+        boxes.filter(has=page.locator("[role=status]")).filter(has=page.locator("textarea")).first
+    )
 
 
 def handle(box):
@@ -25,7 +28,11 @@ def bars(explorer):
 
 
 def test_the_first_slider_hides_another_word(notebook):
-    box = notebook.locator(".widget-vbox").filter(has=notebook.page.get_by_label("hide word", exact=True)).first
+    box = (
+        notebook.locator(".widget-vbox")
+        .filter(has=notebook.page.get_by_label("hide word", exact=True))
+        .first
+    )
     guess = box.locator("mark")
     handle(box).press("Home")
     expect(box.get_by_label("hide word", exact=True)).to_have_value("1")

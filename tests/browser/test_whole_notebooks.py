@@ -1,18 +1,30 @@
-"""Every notebook in a real browser: it runs whole, all its controls are alive and have names, and it stays at home.
+"""Every notebook in a real browser: it runs whole, all its controls are alive and have names, and
+it stays at home.
 
 The other tests of a notebook, which expect it as it opens, run before these.
 """
+
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.hands import CONTROLS, IN_ITS_BOX, SAID, all_widgets, controls, move, wait_for_another
-from tests.browser.lab import FAULTS, set_theme
+from tests.browser.hands import (
+    CONTROLS,
+    IN_ITS_BOX,
+    SAID,
+    all_widgets,
+    controls,
+    move,
+    wait_for_another,
+)
+from tests.support.jupyterlab import FAULTS, set_theme
 
-COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the one remote picture, in the first cell
-GAME = "What comes next?"  # what it shows changes with the bet and not with the boxes: test_guessing_game.py
+# the one remote picture, in the first cell
+COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+# what it shows changes with the bet and not with the boxes: test_guessing_game.py
+GAME = "What comes next?"
 HANDLE = "noUi-handle"
 OUTPUTS = ".jp-OutputArea-output"
 TO_THE_TOP = """notebook => {
@@ -44,8 +56,12 @@ def test_no_box_of_one_line_is_stretched(notebook):
 def test_every_picture_has_words(notebook):
     outputs = notebook.locator(OUTPUTS)
     for picture in outputs.locator("img").all():
-        assert len(picture.get_attribute("alt") or "") > 20, picture.evaluate("it => it.outerHTML.slice(0, 300)")
-    expect(outputs.locator("canvas, svg:not(button svg)")).to_have_count(0)  # these would need words of another kind
+        assert len(picture.get_attribute("alt") or "") > 20, picture.evaluate(
+            "it => it.outerHTML.slice(0, 300)"
+        )
+    expect(outputs.locator("canvas, svg:not(button svg)")).to_have_count(
+        0
+    )  # these would need words of another kind
 
 
 @pytest.mark.parametrize("theme", ["Dark", "Light"])
@@ -55,9 +71,11 @@ def test_axe_finds_nothing_serious_in_our_outputs(opened, theme):
 
 
 def serious_faults(opened):
-    """What axe-core calls serious or critical, but for the sliders' handles, to which ipywidgets gives no name.
+    """What axe-core calls serious or critical, but for the sliders' handles, to which ipywidgets
+    gives no name.
 
-    Of text that is scrolled away, or in a body without height, as JupyterLab's, axe measures no contrast.
+    Of text that is scrolled away, or in a body without height, as JupyterLab's, axe measures no
+    contrast.
     """
     page, context, options = opened.page, {"include": [[OUTPUTS]]}, {"resultTypes": ["violations"]}
     page.add_style_tag(content="html, body { height: 100% }")
@@ -78,9 +96,13 @@ def serious_faults(opened):
 def test_axe_would_find_pale_text_and_a_box_without_a_name(opened):
     set_theme(opened.page, "Light")
     output = opened.notebook.locator(OUTPUTS).first
-    output.evaluate("it => it.insertAdjacentHTML('beforeend', '<p id=pale style=color:#bbb>pale</p><input id=bare>')")
+    output.evaluate(
+        "it => it.insertAdjacentHTML('beforeend', '<p id=pale style=color:#bbb>pale</p><input id=bare>')"
+    )
     found = {fault for fault, *_ in serious_faults(opened)}
-    output.evaluate("it => { for (const id of ['pale', 'bare']) it.querySelector('#' + id).remove() }")
+    output.evaluate(
+        "it => { for (const id of ['pale', 'bare']) it.querySelector('#' + id).remove() }"
+    )
     assert found == {"color-contrast", "label"}
 
 
@@ -97,7 +119,9 @@ def test_every_control_moves(notebook, hand):
 
 
 def test_every_answer_has_a_reason_of_its_own(notebook):
-    """By Tab and Space. One answer of a quiz is right; of a prediction, none is called right or wrong."""
+    """By Tab and Space. One answer of a quiz is right; of a prediction, none is called right or
+    wrong.
+    """
     for widget in all_widgets(notebook):
         answers, said = widget.locator("input[type=radio]"), []
         for n in range(answers.count()):
@@ -108,14 +132,19 @@ def test_every_answer_has_a_reason_of_its_own(notebook):
             wait_for_another(SAID, widget, before, "an answer by Space")
             said.append(widget.evaluate(SAID))
         assert len(set(said)) == len(said), said
-        verdicts = [sentence.split(".")[0] for sentence in said if not sentence.startswith("Your guess:")]
+        verdicts = [
+            sentence.split(".")[0] for sentence in said if not sentence.startswith("Your guess:")
+        ]
         assert verdicts.count("Right") == bool(verdicts), said
         assert all(len(sentence) > len("Not this one. ") + 5 for sentence in said), said
 
 
 def test_pictures_for_the_record(opened, screenshots):
     stem = opened.page.url.partition("?")[0].rpartition("/")[2].rpartition("-")[0]
-    screenshots(opened.page, {f"{stem}-{n}": widget for n, widget in enumerate(all_widgets(opened.notebook), 1)})
+    screenshots(
+        opened.page,
+        {f"{stem}-{n}": widget for n, widget in enumerate(all_widgets(opened.notebook), 1)},
+    )
 
 
 def test_nothing_beyond_loopback_was_asked_for(opened):

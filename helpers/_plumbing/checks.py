@@ -1,0 +1,207 @@
+"""What bad input gets: one plain sentence that says what was wrong, what is allowed and what to do.
+
+Every check runs before any model does, and raises a ValueError or a TypeError; nothing is repaired
+silently.
+"""
+
+import math
+import sys
+import warnings
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import NamedTuple
+
+from helpers._plumbing.checkpoints import is_short_memory, shown
+from helpers.models import LanguageModel
+
+LOWEST_TEMPERATURE = 0.001  # divided by less, logits leave the range of 32-bit numbers
+LONGEST_TOKEN = 128  # characters; that of GPT-2 and above that of most
+MOST_SEQUENCES = 10_000  # texts written at once
+
+
+class Run(NamedTuple):
+    """The checked arguments of one run of generation."""
+
+    max_new_tokens: int
+    do_sample: bool
+    temperature: float
+    top_k: int | None
+    seed: int | None
+
+
+def check_text(lm, text, kind):
+    """Tokenize a text for a model of that kind: `input_ids` [1, n_tokens] and what belongs to
+    them.
+    """
+    if not isinstance(lm, LanguageModel):
+        raise TypeError(f"The first argument must be a model from load_{kind}_lm, not {shown(lm)}.")
+    if lm.kind != kind:
+        raise ValueError(
+            f"{lm.name!r} is a {lm.kind} model. This needs a {kind} one, from load_{kind}_lm."
+        )
+    if not isinstance(text, str):
+        raise TypeError(
+            f"The text must be a string, such as 'Once upon a time', not {shown(text)}."
+        )
+    if not text:
+        raise ValueError("The text is empty. Type at least one character.")
+    if (
+        len(text) > LONGEST_TOKEN * lm.context
+    ):  # said without reading it, which takes seconds from a million on
+        fit = f"{lm.name!r} reads at most {lm.context:,} tokens, mostly words or parts of words: shorten it."
+        raise ValueError(f"The text has {len(text):,} characters. {fit}")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(
+            "The text holds half a character (a lone surrogate). Remove it, or type it anew."
+        )
+    encoding = lm.tokenizer(text, return_tensors="pt", verbose=False)
+    if (n := encoding.input_ids.shape[1]) > lm.context:
+        raise ValueError(
+            f"The text has {n:,} tokens. {lm.name!r} reads at most {lm.context:,}: shorten it."
+        )
+    return encoding
+
+
+def encode(lm, prompt):
+    """Check a prompt and turn it into token ids [1, n_tokens] on the model's device."""
+    return check_text(lm, prompt, "causal").input_ids.to(lm.model.device)
+
+
+def check_whole_number(value, name, lowest=1, highest=2**63 - 1):
+    """The value as an int, if it is a whole number in the range, be it NumPy's or PyTorch's; no
+    boolean.
+    """
+    number = plain_number(value, name, Integral)
+    if not lowest <= number <= highest:
+        raise ValueError(
+            f"{name} must be a whole number from {lowest} to {highest}, not {shown(number)}."
+        )
+    return number
+
+
+def check_sampling(temperature, top_k, lm):
+    """The two knobs as plain numbers; a `top_k` that cuts nothing becomes None."""
+    temperature = plain_number(temperature, "temperature", Real)
+    if not LOWEST_TEMPERATURE <= temperature < math.inf:
+        limit = " The limit towards 0 is greedy decoding: use do_sample=False." * (
+            0 <= temperature < 1
+        )
+        least = f"a finite number of at least {LOWEST_TEMPERATURE}, such as 0.8"
+        raise ValueError(f"temperature must be {least}, not {temperature}.{limit}")
+    top_k = 0 if top_k is None else check_whole_number(top_k, "top_k", 0)
+    if top_k > (size := lm.model.config.vocab_size):
+        warn(f"top_k={top_k} cuts nothing: the vocabulary has {size:,} tokens.")
+    return temperature, top_k if 0 < top_k < size else None
+
+
+def check_run(lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length):
+    """The prompt's token ids [1, n_prompt], and the other arguments of `generate_text` as plain
+    values.
+    """
+    ids = encode(lm, prompt)
+    n_prompt = ids.shape[1]
+    if max_length is not None:
+        max_new_tokens = check_whole_number(max_length, "max_length") - n_prompt
+        if max_new_tokens < 1:
+            advice = f"Use at least {n_prompt + 1}, or max_new_tokens instead."
+            raise ValueError(
+                f"max_length={max_length} includes the prompt's {n_prompt} tokens. {advice}"
+            )
+    max_new_tokens = check_whole_number(max_new_tokens, "max_new_tokens")
+    if max_new_tokens > (room := lm.context - n_prompt):
+        advice = f"Set max_new_tokens to at most {room}." if room else "Shorten the prompt."
+        total = f"The prompt's {n_prompt} tokens and {max_new_tokens} new ones"
+        raise ValueError(
+            f"{total} are more than the {lm.context} that {lm.name!r} can read. {advice}"
+        )
+    if not isinstance(do_sample, bool):
+        raise TypeError(f"do_sample must be True or False, not {shown(do_sample)}.")
+    if do_sample:
+        temperature, top_k = check_sampling(temperature, top_k, lm)
+    else:
+        plain_number(temperature, "temperature", Real)
+        plain_number(0 if top_k is None else top_k, "top_k", Integral)
+    seed = None if seed is None else check_whole_number(seed, "seed", 0)
+    warn_of_unknown_words(lm, prompt)
+    return ids, Run(max_new_tokens, do_sample, temperature, top_k, seed)
+
+
+def check_count(num_return_sequences, do_sample):
+    """How many texts to write, as an int."""
+    count = check_whole_number(num_return_sequences, "num_return_sequences", highest=MOST_SEQUENCES)
+    if count > 1 and not do_sample:
+        raise ValueError(
+            "With do_sample=False all texts are the same: leave num_return_sequences at 1."
+        )
+    return count
+
+
+@contextmanager
+def enough_memory(lm, count):
+    """Say what to do where the memory does not suffice to write so many texts."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_short_memory(error):
+            raise
+        advice = "Write fewer at once (num_return_sequences), shorter ones (max_new_tokens), or load a smaller model."
+        problem = f"The memory of {lm.model.device} does not suffice to write {count:,} texts with {lm.name!r}."
+        raise ValueError(f"{problem} {advice}") from None
+
+
+def check_targets(lm, targets, after_space):
+    """The ids of the words as tokens, at a place that comes after a space or does not."""
+    if not isinstance(targets, list | tuple) or not all(isinstance(word, str) for word in targets):
+        raise TypeError(
+            f"targets must be a list of words, such as ['cat', 'dog'], not {shown(targets)}."
+        )
+    if not targets:
+        raise ValueError(
+            "targets is empty. Name a word, or leave it out to consider the whole vocabulary."
+        )
+    found = set()
+    for word in targets:
+        check_text(lm, word, "masked")
+        written = f" {word}" if after_space and not word.startswith(" ") else word
+        pieces = lm.tokenizer(written, add_special_tokens=False).input_ids
+        if (
+            len(pieces) != 1 and word in lm.tokenizer.get_vocab()
+        ):  # as the vocabulary spells it: ##ing
+            pieces = lm.tokenizer.convert_tokens_to_ids([word])
+        if len(pieces) != 1 or pieces == [lm.tokenizer.unk_token_id]:
+            problem = f"The target {shown(word)} is not one token of {lm.name!r}, and a blank holds exactly one."
+            raise ValueError(f"{problem} Choose another word.")
+        found.update(pieces)
+    return sorted(found)
+
+
+def warn_of_unknown_words(lm, text):
+    """Say in one line which words of the text a pocket model has never seen."""
+    if words := lm.unknown_words(text):
+        shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
+        warn(f"{lm.name} has never seen: {shown}. It reads them byte by byte.")
+
+
+def warn(sentence):
+    """Warn, pointing at the line outside this package that led here."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals["__name__"].startswith("helpers."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(
+        "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence), stacklevel=level
+    )
+
+
+def plain_number(value, name, kind):
+    """A scalar of Python, NumPy or PyTorch as Python's int or float; booleans and all else are
+    refused.
+    """
+    plain = value.item() if getattr(value, "ndim", None) == 0 else value
+    if isinstance(plain, bool) or not isinstance(plain, kind):
+        raise TypeError(
+            f"{name} must be a {'whole ' if kind is Integral else ''}number, not {shown(value)}."
+        )
+    try:
+        return int(plain) if kind is Integral else float(plain)
+    except OverflowError:
+        return math.inf

@@ -1,0 +1,288 @@
+"""Bring a model's files from the hub into the local cache, or say within seconds why that cannot be
+done.
+
+The transfer is a process of its own, `python -m helpers._plumbing.hub NAME PATTERN...`, that
+reports every piece of data. The library underneath retries a silent server for minutes; a process
+that reports nothing can be ended at any moment. What has come of a file by then is kept, and the
+next attempt goes on from there; a file takes its place in the cache only when it is whole and has
+the digest that the hub names it by. What the files mean is the business of `checkpoints`.
+"""
+
+import errno
+import hashlib
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager, suppress
+from fnmatch import fnmatch
+from pathlib import Path
+from threading import Thread
+from time import monotonic
+
+from huggingface_hub import (
+    HfApi,
+    constants,
+    get_hf_file_metadata,
+    hf_hub_url,
+    is_offline_mode,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.file_download import http_get, repo_folder_name
+from huggingface_hub.utils import WeakFileLock, build_hf_headers
+from tqdm.auto import tqdm
+
+START_SECONDS = 30  # for a process to start; the network plays no part in it
+ANSWER_SECONDS = 3  # a hub that has not answered by then counts as absent
+STALL_SECONDS = 5  # a download that brings no byte for so long counts as broken
+REMEDIES = {  # by the word that a transfer ends with
+    "refused": None,
+    "unknown": "Check the spelling, or log in with `hf auth login`.",
+    "unwritable": "Free some space there, or set HF_HOME to another folder, and start Python again.",
+    "changed": "Load it again. If that does not help, something between here and the hub changes the data.",
+}
+
+
+class DownloadFailed(Exception):
+    """The files could not be had. The text is the reason, as half a sentence; `remedy` is what to
+    do, if known.
+    """
+
+    def __init__(self, reason, remedy=None):
+        super().__init__(reason)
+        self.remedy = remedy
+
+
+def cached_folder(name):
+    """The folder of the local cache with the model's configuration, or None. The network plays no
+    part.
+    """
+    config = try_to_load_from_cache(name, "config.json")
+    return Path(config).parent if isinstance(config, str) else None
+
+
+def fetch(name, *patterns):
+    """Download the files of the model's main folder that match, pattern by pattern, and return
+    their folder.
+
+    Draws a progress bar when more than a megabyte is to come, and waits for another process that
+    downloads the same model. An interruption passes on, once the transfer is ended.
+
+    Raises:
+        DownloadFailed: downloads are forbidden, the hub is silent for 3 seconds, the transfer for
+        5, or it fails.
+    """
+    if is_offline_mode():
+        raise DownloadFailed("HF_HUB_OFFLINE is set, so nothing is downloaded")
+    here, paths = str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")
+    settings = {
+        "PYTHONPATH": os.pathsep.join([here, paths] if paths else [here]),
+        "HF_ENDPOINT": constants.ENDPOINT,
+        "HF_HUB_CACHE": str(constants.HF_HUB_CACHE),
+        "HF_HUB_DISABLE_XET": "1",  # plain HTTP, in which every byte is seen to arrive
+    }
+    command = [sys.executable, "-m", "helpers._plumbing.hub", name, *patterns]
+    pipes = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+        "errors": "replace",
+    }
+    transfer = subprocess.Popen(command, env=os.environ | settings, **pipes)
+    try:
+        _follow(transfer, name)
+    finally:
+        transfer.kill()
+        transfer.wait()
+    if not (folder := cached_folder(name)):
+        raise DownloadFailed("the hub has no configuration of it")
+    return folder
+
+
+def _follow(transfer, name):
+    """Watch a transfer to its end, drawing the bar. Raises DownloadFailed where it fails."""
+    lines = queue.Queue()
+
+    def pass_on():
+        with transfer.stdout as output:
+            for line in output:
+                lines.put(line)
+        lines.put("")
+
+    Thread(target=pass_on, daemon=True).start()
+    deadline, silence = monotonic() + START_SECONDS, "Python did not start"
+    bar, last_words = tqdm(disable=True), ""
+    with ExitStack() as ending:
+        ending.callback(lambda: bar.close())  # whichever it is by then
+        while True:
+            try:
+                line = lines.get(timeout=max(0, deadline - monotonic()))
+            except queue.Empty:
+                raise DownloadFailed(
+                    silence + f" ({last_words})" * ("rror" in last_words)
+                ) from None
+            word, _, rest = line.strip().partition(" ")
+            if word == "asking":
+                deadline = monotonic() + ANSWER_SECONDS
+                silence = f"{constants.ENDPOINT} did not answer within {ANSWER_SECONDS} seconds"
+            elif word in ("waiting", "total", "bytes"):
+                deadline = monotonic() + STALL_SECONDS
+                silence = f"the download brought nothing for {STALL_SECONDS} seconds"
+                if word == "total":
+                    bar.close()
+                    small = int(rest) < 1_000_000
+                    bar = tqdm(desc=name, total=int(rest), unit="B", unit_scale=True, disable=small)
+                elif word == "waiting" and bar.disable:
+                    said = f"{name}: another process is downloading it, for {{elapsed}} by now"
+                    bar = tqdm(bar_format=said)
+                bar.update(int(rest) if word == "bytes" else 0)
+                bar.refresh()
+            elif word in REMEDIES:
+                raise DownloadFailed(rest, REMEDIES[word])
+            elif line:
+                last_words = re.sub(r"^[a-z_0-9.]+[.]", "", line.strip()) or last_words
+            elif (
+                transfer.wait()
+            ):  # the end of its output; the last line of a traceback names the error
+                raise DownloadFailed(f"the download failed ({last_words})")
+            else:
+                return
+
+
+class _Reporter(tqdm):
+    """Stands in for the library's progress bar and prints the number of bytes instead."""
+
+    def __init__(self, *_, **__):
+        super().__init__(disable=True)
+
+    def update(self, n=1):
+        print("bytes", n, flush=True)
+
+
+def _transfer(name, *patterns):
+    """What the other process does: ask which files there are, download those that match and are
+    missing.
+    """
+    constants.DOWNLOAD_CHUNK_SIZE = 2**16  # with the usual 10 MB, slow would look like broken
+    print("asking", flush=True)
+    hub, cache = constants.ENDPOINT, Path(constants.HF_HUB_CACHE)
+    try:
+        there = HfApi().model_info(name, files_metadata=True).siblings
+        sizes = {file.rfilename: file.size for file in there if "/" not in file.rfilename}
+        wanted = dict.fromkeys(
+            file for pattern in patterns for file in sizes if fnmatch(file, pattern)
+        )
+        home = cache / repo_folder_name(repo_id=name, repo_type="model")
+        for folder in ("blobs", "refs"):
+            (home / folder).mkdir(parents=True, exist_ok=True)
+        with _alone(home / "transfer.lock"):
+            missing = [
+                file for file in wanted if not isinstance(try_to_load_from_cache(name, file), str)
+            ]
+            total = sum(sizes[file] or 0 for file in missing)
+            _check_space(
+                cache, total - sum(part.stat().st_size for part in home.glob("blobs/*.part"))
+            )
+            print("total", total, flush=True)
+            for file in missing:
+                _bring(name, file, sizes[file], home)
+    except RepositoryNotFoundError:
+        print(
+            f"unknown {hub} has no model of that name, or shows it only to some who are logged in"
+        )
+    except HfHubHTTPError as error:
+        wait = error.response.headers.get("Retry-After")
+        again = f" and wants to be asked again in {wait} seconds" if wait else ""
+        print(f"refused {hub} answered with error {error.response.status_code}{again}")
+    except OSError as error:
+        if error.errno is None:  # not the system's: the library makes such of its own
+            raise
+        print(f"unwritable the cache folder {cache} cannot be written ({error.strerror})")
+
+
+def _check_space(cache, needed):
+    if needed > (free := shutil.disk_usage(cache).free):
+        raise OSError(
+            errno.ENOSPC, f"{needed / 1e6:,.0f} MB are to come, {free / 1e6:,.0f} MB are free"
+        )
+
+
+@contextmanager
+def _alone(lock):
+    """Wait until no other process downloads the same model. A lock ends with its process, however
+    that ends.
+    """
+    with ExitStack() as held:
+        while True:
+            with suppress(TimeoutError):
+                held.enter_context(WeakFileLock(lock, timeout=1))
+                break
+            print("waiting", flush=True)
+        yield
+
+
+def _bring(name, file, size, home):
+    """Download a file, going on where an earlier attempt ended, and give it its place in the cache
+    if it is genuine.
+    """
+    url = hf_hub_url(name, file)
+    known = get_hf_file_metadata(url)
+    blob, place = home / "blobs" / known.etag, home / "snapshots" / known.commit_hash / file
+    part = blob.with_name(f"{known.etag}.part")
+    if not blob.exists():
+        with part.open("ab") as content:
+            start = content.tell()
+            if size is None or start > size:
+                start = content.seek(0)
+                content.truncate()
+            print("bytes", start, flush=True)
+            headers = build_hf_headers() | {
+                "Accept-Encoding": "identity"
+            }  # parts of a compressed file do not join
+            http_get(
+                url,
+                content,
+                resume_size=start,
+                headers=headers,
+                expected_size=size,
+                tqdm_class=_Reporter,
+            )
+        if not genuine(part, known.etag, lambda: print("bytes 0", flush=True)):
+            part.unlink()
+            print(
+                f"changed the bytes of {file} are not those that {constants.ENDPOINT} promised: they were deleted"
+            )
+            sys.exit()
+        part.replace(blob)
+    (home / "refs" / "main").write_text(known.commit_hash)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.symlink_to(os.path.relpath(blob, place.parent))
+    except OSError:  # Windows gives the right to make links to few
+        blob.replace(place)
+    print("bytes 0", flush=True)  # a sign of life after an empty file, too
+
+
+def genuine(file, digest, tick=lambda: None):
+    """Whether a file has the digest that names it: SHA-256, or for a small file Git's SHA-1. `tick`
+    is called at times.
+
+    Any other name says nothing of the content, and counts as a match.
+    """
+    if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", digest):
+        return True
+    found = (
+        hashlib.sha256() if len(digest) == 64 else hashlib.sha1(b"blob %d\0" % file.stat().st_size)
+    )
+    with file.open("rb") as content:
+        while piece := content.read(2**24):
+            found.update(piece)
+            tick()
+    return found.hexdigest() == digest
+
+
+if __name__ == "__main__":
+    _transfer(*sys.argv[1:])

@@ -1,0 +1,135 @@
+"""What the explorers are made of: bars, sentences and texts as HTML, and sliders with a number box.
+
+Pure functions turn values into HTML. All that comes from a text is escaped, and shown by a sign
+where it could not be seen. Left out: matplotlib, threads, JavaScript.
+"""
+
+import html
+import math
+import unicodedata
+from typing import NamedTuple
+
+import ipywidgets as widgets
+
+from helpers._plumbing.files import DATA
+
+STYLE = (DATA / "explorers.css").read_text(encoding="utf-8")
+
+
+class Bar(NamedTuple):
+    """A row of `bars_html`: a token (or words about several), its probability, and the exact one if
+    it is known.
+    """
+
+    label: str
+    probability: float
+    kept: bool = True
+    truth: float | None = None
+    is_token: bool = True
+
+
+def bars_html(bars, caption=""):
+    """A list of `Bar` as a table in HTML, with bars on one axis from 0 to 100 %.
+
+    A token that is cut has a hatched bar and the word "cut" before the probability that it would
+    have without it. Where a truth is known there is a second, thin bar and a second column of
+    numbers.
+
+    Example:
+        >>> "43.1" in bars_html([Bar(" cat", 0.4312)])
+        True
+    """
+    with_truth = any(bar.truth is not None for bar in bars)
+    rows = []
+    for bar in bars:
+        label = html.escape(bar.label)
+        if bar.is_token:
+            label = f'<code title="{label}">{visible(bar.label, keep="") or "(none)"}</code>'
+        drawn = f'<i style="width:{100 * bar.probability:.2f}%"></i>'
+        drawn += f'<b style="width:{100 * (bar.truth or 0):.2f}%"></b>' if with_truth else ""
+        numbers = f"<td>{'' if bar.kept else 'cut '}{_percent(bar.probability)}</td>"
+        numbers += f"<td>{_percent(bar.truth)}</td>" if with_truth else ""
+        rows.append(
+            f'<tr class="{"kept" if bar.kept else "cut"}"><th scope="row">{label}</th>'
+            f'<td class="wide"><div aria-hidden="true">{drawn}</div></td>{numbers}</tr>'
+        )
+    axis = '<span aria-hidden="true"><span>0</span><span>50</span><span>100</span></span>'
+    head = f'<th>token</th><td class="wide">{axis}</td><th><i></i>model %</th>'
+    head += "<th><b></b>truth %</th>" if with_truth else ""
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<style>{STYLE}</style><div class="lmm-bars">{table}<small>{visible(caption)}</small></div>'
+
+
+def _percent(p):
+    return "" if p is None else "0" if p == 0 else "&lt;0.1" if p < 0.0005 else f"{100 * p:.1f}"
+
+
+def visible(text, keep=" \n\t"):
+    """Text as HTML: markup escaped, and a sign for each character that would not be seen, except
+    those to keep.
+    """
+
+    def show(c):
+        hidden = unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+        sign = {" ": "·", "\n": "⏎", "\t": "⇥"}.get(c) or (
+            f"⟨U+{ord(c):04X}⟩" if hidden else html.escape(c)
+        )
+        return c if c in keep else sign
+
+    return "".join(map(show, text))
+
+
+def status_html(sentence, problem=""):
+    """A line that screen readers announce when it changes; what went wrong stands in front."""
+    problem = f'<span class="lmm-problem">{visible(problem)}</span>' if problem else ""
+    return (
+        f'<p role="status" aria-live="polite" class="lmm-status">{problem}{visible(sentence)}</p>'
+    )
+
+
+def texts_html(prompt, continuations):
+    """Texts side by side, {title: what the model wrote}: the prompt pale, the new part marked."""
+    typed = f"<span>{visible(prompt)}</span>"
+    cards = (
+        f"<div><strong>{k}</strong>{typed}<mark>{visible(new)}</mark></div>"
+        for k, new in continuations.items()
+    )
+    live = (
+        ' aria-live="polite"' if len(continuations) > 1 else ""
+    )  # of a single text the status tells each step
+    return f'<div class="lmm-texts"{live}>{"".join(cards)}</div>'
+
+
+def labelled(box, slider, to_box):
+    """A slider behind the labelled number box that leads it: only the box has a name that screen
+    readers can say.
+
+    `to_box` gives the number in the box for a position of the slider.
+
+    Example:
+        >>> labelled(widgets.IntText(5, description="k"), widgets.IntSlider(), int).children[1].value
+        5
+    """
+
+    def follow(_=None):
+        if to_box(slider.value) != box.value and not math.isnan(box.value):
+            slider.value = box.value
+
+    slider.observe(lambda change: setattr(box, "value", to_box(change["new"])), names="value")
+    box.observe(follow, names="value")
+    follow()
+    slider.readout, slider.layout = (
+        False,
+        {"flex": "1 1 150px", "width": "auto", "min_width": "120px"},
+    )
+    layout = {"flex": "1 1 auto", "width": "330px", "min_width": "0", "max_width": "100%"}
+    return widgets.HBox([sized(box), slider], layout=layout)
+
+
+def sized(control, width="170px"):
+    control.layout.width, control.style.description_width = width, "84px"
+    return control
+
+
+def row(*controls):
+    return widgets.HBox(controls, layout={"flex_flow": "row wrap"})

@@ -1,0 +1,1 @@
+"""The commands of the maintainers; `tests/__init__.py` lists them."""

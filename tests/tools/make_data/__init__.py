@@ -1,0 +1,3 @@
+"""What makes the files of `helpers/data` that nobody writes by hand: `python -m
+tests.tools.make_data --help`.
+"""

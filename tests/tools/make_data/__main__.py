@@ -1,0 +1,25 @@
+"""Make the files of `helpers/data` that nobody writes by hand, each by one command, with
+`--help`.
+"""
+
+import argparse
+
+from tests.tools.make_data import card, fine_tuning, floors, sweep
+
+MAKERS = {"card": card, "fine_tuning": fine_tuning, "floors": floors, "sweep": sweep}
+
+
+def main(arguments=None):
+    """Run one maker with its own options."""
+    parser = argparse.ArgumentParser(prog="python -m tests.tools.make_data", description=__doc__)
+    makers = parser.add_subparsers(required=True, metavar="WHAT")
+    for name, module in MAKERS.items():
+        of = makers.add_parser(name, help=module.__doc__.split("\n")[0], description=module.__doc__)
+        of.set_defaults(run=module.run)
+        module.add_arguments(of)
+    options = parser.parse_args(arguments)
+    options.run(options)
+
+
+if __name__ == "__main__":
+    main()

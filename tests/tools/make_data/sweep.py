@@ -1,0 +1,275 @@
+"""The sweep: models of many sizes, trained on more and more PocketWeb, each held against the truth.
+
+    python -m tests.tools.make_data sweep               trains what is missing, then writes the two
+    CSV files accelerate launch -m tests.tools.make_data sweep    the same, the runs shared out
+    among the processes
+
+A run is an objective, a size, a seed and a learning rate. It trains at a constant rate; at each
+token count a copy of it cools down, the rate falling to zero over the last sixth of the tokens, and
+is measured: one run gives all of its points for little more than the price of the last. A point is
+one file in the folder, written whole or not at all, so that an interrupted sweep goes on where it
+stopped. Workers that share a folder share the work: each run has a lock. `ADDERS` read sums alone
+and stand in abilities.csv only.
+
+The learning rate is the same number over the width for all sizes; `PLAN` holds runs at half and at
+twice that rate, which show what the rule costs.
+"""
+
+import csv
+import itertools
+import json
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+
+from helpers._plumbing.files import DATA, written_whole
+from helpers.lab.abilities import ITEMS, RULERS, answer, score
+from helpers.lab.evaluation import gap_to_floor, unseen
+from helpers.lab.pretraining import pretrain
+from helpers.lab.scaling import exact_training_flops
+
+SIZES = {  # layers, width, heads
+    "causal": (
+        (2, 8, 1),
+        (2, 12, 1),
+        (2, 16, 1),
+        (2, 24, 1),
+        (3, 32, 1),
+        (3, 48, 2),
+        (4, 64, 2),
+        (4, 96, 3),
+    ),
+    "masked": ((2, 8, 1), (2, 16, 1), (2, 24, 1), (3, 32, 1), (3, 48, 2), (4, 64, 2)),
+}
+TOKENS = tuple(100_000 * 2**n for n in range(6))  # 0.1 to 3.2 million
+RATE_TIMES_WIDTH = 0.64  # the learning rate at the peak, times the width
+HIGHEST_RATE = {
+    "causal": 1.0,
+    "masked": 0.04,
+}  # at twice this rate the smallest masked model learned nothing
+TOKENS_PER_STEP = 1024
+COOLED = 1 / 6  # share of a point's tokens read at a falling rate
+EXAM = {
+    "causal": (1000, 1.0),
+    "masked": (800, 0.15),
+}  # unseen documents, and the share of their tokens that is asked
+
+
+class Run(NamedTuple):
+    """One training: what it is, and the token counts at which it is measured."""
+
+    objective: str
+    n_layer: int
+    d_model: int
+    n_head: int
+    seed: int = 0
+    tokens: tuple = TOKENS
+    rate_factor: float = 1.0  # 1 is the rule
+    reads: str = "all"  # or the one genre that it reads
+
+    @property
+    def learning_rate(self):
+        return self.rate_factor * min(RATE_TIMES_WIDTH / self.d_model, HIGHEST_RATE[self.objective])
+
+    @property
+    def name(self):
+        return f"{self.objective}-{self.n_layer}x{self.d_model}-seed{self.seed}-rate{self.rate_factor:g}-{self.reads}"
+
+    @property
+    def genres(self):
+        return None if self.reads == "all" else (self.reads,)
+
+
+ADDERS = tuple(
+    Run("causal", 2, width, max(1, width // 16), seed, TOKENS[1:5], reads="sums")
+    for seed in (0, 1, 2)
+    for width in (8, 12, 16, 20, 24, 32, 48, 64)
+    if seed == 0 or width >= 32
+)  # read nothing but sums, which all of PocketWeb teaches far too slowly for these sizes
+PLAN = (
+    *(Run("causal", *size) for size in SIZES["causal"]),
+    *(Run("masked", *size, tokens=TOKENS[:5]) for size in SIZES["masked"]),
+    *(
+        Run(objective, *size, tokens=TOKENS[2:3], rate_factor=factor)
+        for objective, size, factor in itertools.product(
+            SIZES, ((2, 16, 1), (4, 64, 2)), (0.5, 2.0)
+        )
+    ),
+    *(Run("causal", *size, seed, TOKENS[1:3]) for size in SIZES["causal"] for seed in (1, 2)),
+    *ADDERS,
+)
+
+
+def run_sweep(folder, output=DATA, plan=PLAN):
+    """Train and measure all points of a plan that the folder lacks, then write sweep.csv and
+    abilities.csv.
+
+    Args:
+        folder: where checkpoints and points go. Runs that another worker is busy with are left to
+            it.
+        output: the folder of the CSV files, which hold every point that is there.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for run in plan:
+        try:
+            with FileLock(folder / f"{run.name}.lock", timeout=0):
+                for tokens in run.tokens:
+                    if not _point_file(folder, run, tokens).exists():
+                        _make_point(folder, run, tokens)
+                shutil.rmtree(folder / run.name / "run", ignore_errors=True)
+        except Timeout:
+            continue
+    _write_tables(folder, Path(output), plan)
+
+
+def _point_file(folder, run, tokens):
+    return folder / run.name / f"{tokens}.json"
+
+
+def _make_point(folder, run, tokens):
+    """Train a run on to a token count, let a copy cool down, measure that, and keep what was
+    found.
+    """
+    going, cooling = folder / run.name / "run", folder / run.name / "cooling"
+    steps = round(tokens / TOKENS_PER_STEP)
+    cooled = max(1, round(steps * COOLED))
+    options = {
+        "objective": run.objective,
+        "n_layer": run.n_layer,
+        "d_model": run.d_model,
+        "n_head": run.n_head,
+        "seed": run.seed,
+        "learning_rate": run.learning_rate,
+        "tokens_per_step": TOKENS_PER_STEP,
+        "warmup_steps": 50,
+        "checkpoint_every": 1000,
+        "genres": run.genres,
+    }
+    _train(steps=steps - cooled, decay_steps=0, folder=going, **options)
+    shutil.rmtree(cooling, ignore_errors=True)
+    shutil.copytree(going, cooling)
+    lm, history = _train(steps=steps, decay_steps=cooled, folder=cooling, **options)
+    point = _measure(run, lm, history)
+    with written_whole(_point_file(folder, run, tokens)) as part:
+        part.write_text(json.dumps(point), encoding="utf-8")
+    shutil.rmtree(cooling)
+    print(
+        f"{run.name}, {tokens:,} tokens: {point['point']['gap']:.3f} nats above the floor",
+        flush=True,
+    )
+
+
+def _train(**options):
+    lm, history = pretrain(**options)
+    if len(history) < options["steps"]:
+        raise KeyboardInterrupt  # pretrain has kept what it had
+    return lm, history
+
+
+def _measure(run, lm, history):
+    lm.model.eval()
+    exam = unseen(run.objective, *EXAM[run.objective], run.genres)
+    of = gap_to_floor(lm, exam)["all"]
+    length = sum(len(document.tokens) + 2 for document in exam.documents) / len(exam.documents)
+    known = run._asdict() | {"learning_rate": run.learning_rate, "tokens": history[-1]["tokens"]}
+    point = known | {
+        "n_params": lm.n_params,
+        "n_body_params": _body_params(lm.model),
+        "loss": of.loss.nats,
+        "loss_error": of.loss.standard_error,
+        "floor": of.floor.nats,
+        "gap": of.gap.nats,
+        "gap_error": of.gap.standard_error,
+        "seconds": history[-1]["seconds"],
+        "flops": exact_training_flops(lm.model, history[-1]["tokens"], length),
+    }
+    answers = []
+    for ability, items in ITEMS.items():
+        if run.reads != "all" and not ability.startswith(run.reads):
+            continue
+        asked = items()
+        given = answer(lm, asked)
+        chance = sum(item.chance for item in asked) / len(asked)
+        for name, ruler in RULERS.items():
+            mean, error = score(given, ruler)
+            answers.append(
+                known
+                | {
+                    "n_body_params": point["n_body_params"],
+                    "ability": ability,
+                    "ruler": name,
+                    "mean": mean,
+                    "standard_error": error,
+                    "n_items": len(asked),
+                    "chance": chance,
+                }
+            )
+    return {"point": point, "answers": answers}
+
+
+def _body_params(model):
+    """Parameters without the embeddings of tokens and positions, which Kaplan et al. (2020) leave
+    out, too.
+    """
+    embeddings = {
+        id(m.weight): m.weight.numel() for m in model.modules() if type(m).__name__ == "Embedding"
+    }
+    return sum(p.numel() for p in model.parameters()) - sum(embeddings.values())
+
+
+def add_arguments(parser):
+    """The options, which are the arguments of `run_sweep`."""
+    parser.add_argument(
+        "--folder", type=Path, default=Path("sweep"), help="checkpoints and points (default: sweep)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=DATA,
+        help="where the CSV files go (default: those of helpers)",
+    )
+
+
+def run(arguments):
+    """Run with parsed arguments; processes of `accelerate launch` work side by side."""
+    rank = os.environ.get("LOCAL_RANK", "0")
+    for name in (
+        "WORLD_SIZE",
+        "RANK",
+        "LOCAL_RANK",
+        "LOCAL_WORLD_SIZE",
+        "MASTER_ADDR",
+        "MASTER_PORT",
+    ):
+        os.environ.pop(name, None)  # each trains models of its own
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", rank)
+    run_sweep(arguments.folder, arguments.output)
+
+
+def _write_tables(folder, output, plan):
+    files = [_point_file(folder, run, tokens) for run in plan for tokens in run.tokens]
+    points = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+    made_by = f"made by: python -m tests.tools.make_data sweep; on {platform.machine()}, {os.cpu_count()} cores; {len(points)} points"
+    _write_csv(
+        output / "sweep.csv", made_by, [p["point"] for p in points if p["point"]["reads"] == "all"]
+    )
+    _write_csv(
+        output / "abilities.csv", made_by, [row for point in points for row in point["answers"]]
+    )
+
+
+def _write_csv(path, made_by, rows):
+    with written_whole(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
+        file.write(f"# {made_by}\n")
+        if rows:
+            table = csv.DictWriter(file, rows[0], lineterminator="\n")
+            table.writeheader()
+            table.writerows(
+                {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+                for row in rows
+            )

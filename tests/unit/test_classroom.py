@@ -1,0 +1,244 @@
+"""What a teacher relies on, read from the files: minutes, memory, slides, exercises, and quizzes
+whose answers hold.
+"""
+
+import ast
+import json
+import re
+from collections import Counter
+
+import nbformat
+import pytest
+
+from helpers import quiz
+from tests.support.notebook_plugin import ROOT
+from tests.tools import measure_notebooks, minutes, slides
+from tests.tools.store_outputs import LIVE_VIEW, tags
+
+NOTEBOOKS = minutes.notebooks()
+GUIDE = ROOT / "notebooks" / "teaching_guide.md"
+# of code, which is set smallest; the exact measure is `python -m tests.tools.slides`, in a browser
+SLIDE_LINES = 33
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+# ---- minutes and memory
+
+
+def test_the_printed_minutes_are_the_counted_ones(path):
+    counted = minutes.minutes(path)
+    for place, printed in minutes.printed(path).items():
+        assert printed == counted, f"{place}: run `python -m tests.tools.minutes --write`"
+
+
+def test_the_core_path_can_be_taught_in_a_quarter_of_an_hour(path):
+    assert minutes.minutes(path)[1] <= minutes.CORE_AT_MOST, minutes.count(path, core=True)
+
+
+def test_every_notebook_is_measured(notebook, path):
+    measured = measure_notebooks.table()
+    if not measured:
+        pytest.skip(
+            "nothing is measured yet: run `python -m tests.tools.measure_notebooks` on an idle machine"
+        )
+    assert path.stem in measured, "run `python -m tests.tools.measure_notebooks`"
+    assert measure_notebooks.in_words(measured[path.stem]) in measure_notebooks.header(notebook)
+
+
+def test_only_notebooks_are_measured():
+    assert set(measure_notebooks.table()) <= {path.stem for path in NOTEBOOKS}
+
+
+# ---- slides
+
+
+def test_every_cell_has_its_place_in_the_talk(notebook):
+    kinds = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in notebook.cells]
+    assert set(kinds) <= set(slides.KINDS), "run `python -m tests.tools.slides --write`"
+    assert kinds[0] == "slide"
+    for cell, kind in zip(notebook.cells, kinds, strict=True):
+        if slides.kind(cell) in ("slide", "skip", "notes"):
+            assert kind == slides.kind(cell), cell.id
+
+
+def n_lines(cell):
+    """About how many lines a cell takes on a slide, pictures aside."""
+    if cell.cell_type == "markdown":
+        text = re.sub(r"\]\([^)]*\)", "]", cell.source)
+        return sum(
+            1 + len(line) // 95
+            for line in text.splitlines()
+            if line.strip() and not set(line) <= set("|-")
+        )
+    printed = "".join(output.get("text", "") for output in cell.outputs)
+    return sum(1 + len(line) // 75 for line in (cell.source + "\n" + printed).splitlines())
+
+
+def test_no_slide_is_crowded(notebook):
+    used, first = 0, None
+    for cell in notebook.cells:
+        kind = cell.metadata.slideshow.slide_type
+        if kind in slides.STARTS:
+            used, first = 0, cell.id
+        used += n_lines(cell) if kind not in ("skip", "notes") else 0
+        assert used <= SLIDE_LINES, (
+            f"the slide that begins with cell {first}: run `python -m tests.tools.slides --write`"
+        )
+
+
+def test_slides_are_cut_where_they_overflow():
+    cells = [nbformat.v4.new_markdown_cell(text, id=text[-1]) for text in ("# a", "b", "c", "## d")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    measured = {"a": 300, "b": 400, "c": 200, "d": 650}
+    assert slides.cut(notebook, measured) == ["slide", "fragment", "subslide", "slide"]
+    for cell in cells:
+        cell.metadata["slideshow"] = {"slide_type": "slide" if cell is cells[0] else "fragment"}
+    assert slides.overflowing(notebook, measured) == [
+        "the slide that begins with cell a is 1550 pixels tall, of 700"
+    ]
+
+
+@pytest.mark.slow_browser
+def test_no_slide_overflows_in_a_browser():
+    from tests.support.jupyterlab import find_browser, running_browser
+
+    if not find_browser():
+        pytest.skip("no Chromium here")
+    with running_browser() as browser:
+        for path in NOTEBOOKS:
+            notebook = nbformat.read(path, as_version=4)
+            assert slides.overflowing(notebook, slides.heights(notebook, browser)) == [], path.stem
+
+
+# ---- quizzes and exercises
+
+
+def calls(cell, name):
+    """The calls of that function in a cell, as syntax trees."""
+    tree = ast.parse(re.sub(r"^( *)[%!].*$", r"\1pass", cell.source, flags=re.M))
+    called = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    return [node for node in called if node.func.id == name]
+
+
+def quizzes(notebook):
+    """Each quiz of a notebook as (choices, answer, the widget), made from its cell alone."""
+    for cell in code(notebook):
+        for call in calls(cell, "quiz"):
+            question, choices = (ast.literal_eval(argument) for argument in call.args)
+            answer = ast.literal_eval(
+                next(word.value for word in call.keywords if word.arg == "answer")
+            )
+            yield choices, answer, quiz.quiz(question, choices, answer)
+
+
+def test_every_quiz_has_one_answer_and_a_reason_for_every_choice(notebook):
+    asked = list(quizzes(notebook))
+    assert asked
+    for choices, answer, card in asked:
+        assert len(choices) >= 3
+        for choice in choices:
+            card.choose(choice)
+            assert ("Right." in card.feedback.value) == (choice == answer), choice
+        assert len(set(choices.values())) == len(choices)
+
+
+def test_the_answer_does_not_always_stand_at_the_same_place():
+    places = Counter(
+        list(choices).index(answer)
+        for path in NOTEBOOKS
+        for choices, answer, _ in quizzes(nbformat.read(path, as_version=4))
+    )
+    assert max(places.values()) <= 0.75 * places.total(), places
+
+
+def test_code_that_gives_answers_away_is_folded(notebook):
+    for cell in code(notebook):
+        if calls(cell, "quiz") or calls(cell, "exercise") or "solution" in tags(cell):
+            assert cell.metadata.get("jupyter", {}).get("source_hidden"), cell.id
+
+
+def test_exercises_are_complete(notebook):
+    """Difficulty, minutes by the rule, a hint, a check that knows mistakes, and a folded solution
+    that passes it.
+    """
+    stated = [cell.source for cell in notebook.cells if minutes.DIFFICULTY.search(cell.source)]
+    checks = [call for cell in code(notebook) for call in calls(cell, "exercise")]
+    solutions = [cell for cell in code(notebook) if "solution" in tags(cell)]
+    assert stated
+    assert len(stated) == len(checks) == len(solutions)
+    for source in stated:
+        difficulty, about = map(int, minutes.DIFFICULTY.search(source).groups())
+        assert about == minutes.EXERCISE[difficulty]
+        assert "<summary>Hint</summary>" in source
+    for call in checks:
+        mistakes = next(word.value for word in call.keywords if word.arg == "mistakes")
+        assert len(mistakes.keys) >= 2
+    for cell in solutions:
+        assert "Solved." in json.dumps(cell.outputs), cell.id
+
+
+def test_predictions_are_shown_again_beside_the_result(notebook):
+    first = {"predict": set(), "compare": set()}
+    for cell in code(notebook):
+        for name, seen in first.items():
+            seen.update(ast.literal_eval(call.args[0]) for call in calls(cell, name))
+    assert first["predict"] == first["compare"]
+
+
+# ---- read without a kernel
+
+
+def test_a_page_stands_wherever_a_view_is_live(notebook):
+    """In each section with a live view, what the view would show also stands as a picture or as
+    text.
+    """
+    pages = 0
+    for cell in notebook.cells:
+        data = [output.get("data", {}) for output in cell.get("outputs", [])]
+        if "static" in tags(cell):
+            assert any("text/html" in one for one in data) or any(
+                "text" in output for output in cell.outputs
+            ), cell.id
+            pages += 1
+        if any(one.get("text/plain") == LIVE_VIEW for one in data):
+            assert pages, f"no page stands in for the live view in cell {cell.id}"
+
+
+# ---- the guide
+
+
+def test_the_guide_names_cells_and_notebooks_that_exist():
+    text = GUIDE.read_text(encoding="utf-8")
+    known = {
+        path.stem: {cell.id for cell in nbformat.read(path, as_version=4).cells}
+        for path in NOTEBOOKS
+    }
+    linked = set(re.findall(r"\]\((\d\d_\w+)\.ipynb\)", text))
+    assert {name[:2] for name in linked} >= {"01", "05"}
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (GUIDE.parent / link).exists() or link[:2] in ("03", "04"), link
+    headings = {
+        cell.source.split("\n")[0].lstrip("# ")
+        for path in NOTEBOOKS
+        for cell in nbformat.read(path, 4).cells
+    }
+    for heading in re.findall(r"^\| \*(.+?)\* \|", text, re.M):
+        assert heading in headings, heading
+    assert known

@@ -1,0 +1,624 @@
+"""The hub and the cache: what the reader sees when something goes wrong on the way, and what is
+kept.
+
+The hub is `tests.support.loopback_hub`, reached as a mirror is, through `HF_ENDPOINT`; `X` stands
+for its address. With a `fallback` the reader sees one line, "'gpt2' is not available: it is not in
+the local cache, and ... Using 'pocket-gpt2' instead.", without one a `ModelNotAvailable` with the
+same reason and a remedy. After every fault but the last three the same call succeeds as soon as the
+hub is well, and goes on from what was kept.
+
+| fault | what the reader sees | within | what is kept |
+|---|---|---|---|
+| nobody listens | the download failed (... Connection refused) | at once | nothing |
+| it accepts and never answers | X did not answer within 3 seconds | 3 s | nothing |
+| 401, unknown name | X has no model of that name, or shows it only to some who are logged in | at
+once | nothing |
+| 401 for a file | the same | at once | nothing |
+| 404, 500 and the like | X answered with error 500 | at once | nothing |
+| 429 with Retry-After | X answered with error 429 and wants to be asked again in 7 seconds | at
+once | nothing |
+| 429, 500 for a file | the same | at once | whole files |
+| redirects | nothing: they are followed | | the model |
+| no first byte of a file | the download brought nothing for 5 seconds | 5 s | whole files |
+| silence in mid-file | the same | 5 s | whole files, the part |
+| a cut in mid-file | nothing: it goes on from there | | the model |
+| a cut in mid-file each time | the download brought nothing for 5 seconds (...) | 6 s | whole
+files, the part |
+| other bytes than promised | the bytes of F are not those that X promised: they were deleted | at
+once | whole files |
+| it is gone between two files | the download brought nothing for 5 seconds, or failed (...) | 6 s |
+whole files |
+| the reader interrupts | Loading 'gpt2' was interrupted. | at once | whole files, the part |
+| the process is killed | | | whole files, the part |
+| another process is at it | another process is downloading it | its time | the model |
+| HF_HUB_OFFLINE=1 | HF_HUB_OFFLINE is set, so nothing is downloaded | at once | nothing |
+| a read-only cache folder | the cache folder F cannot be written (Read-only file system) | at once
+| all |
+| a full disk | ... (548 MB are to come, 9 MB are free) or (No space left on device) | at once |
+whole files, the part |
+| a damaged file in a cache | A file of 'gpt2' is missing or damaged: F. Delete D and load ...
+again. | at once | all |
+"""
+
+import errno
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from huggingface_hub import constants
+from nbclient import NotebookClient
+
+from helpers import __main__ as command_line
+from helpers._plumbing import checkpoints, hub
+from helpers.models import KNOWN_MODELS, ModelNotAvailable, load_causal_lm, load_masked_lm
+from tests.support.loopback_hub import COMMIT, LoopbackHub, save_models
+from tests.support.notebook_plugin import ROOT
+
+SLOW = 3  # seconds that a busy machine may take on top of those promised
+LOAD = """
+import sys
+from helpers.models import load_causal_lm
+print("ready", flush=True)
+sys.stdin.readline()
+lm = load_causal_lm("gpt2", fallback="pocket-gpt2" if sys.argv[1:] else None)
+print(lm.name, lm.n_params, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return save_models(tmp_path_factory.mktemp("hub"))
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    """An empty cache, and leave to download into it."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def serve(cache, models, monkeypatch):
+    """A function: start a hub with a fault, and lead the loaders to it."""
+    running = []
+
+    def start(fault="", models=models):
+        running.append(LoopbackHub(models, fault).__enter__())
+        template = (
+            running[-1].address + "/{repo_id}/resolve/{revision}/{filename}"
+        )  # what the library makes of it
+        monkeypatch.setattr(constants, "ENDPOINT", running[-1].address)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.__exit__()
+
+
+@pytest.fixture
+def decided_at(monkeypatch):
+    """When each transfer was over, one way or the other."""
+    times, fetch = [], hub.fetch
+
+    def timed(*arguments):
+        try:
+            return fetch(*arguments)
+        finally:
+            times.append(time.monotonic())
+
+    monkeypatch.setattr(hub, "fetch", timed)
+    return times
+
+
+def parts(cache):
+    """The sizes of the files that have come only in part."""
+    return [part.stat().st_size for part in cache.rglob("*.part")]
+
+
+def whole(cache):
+    """The names of the files that are there, each with the content that its digest promises."""
+    files = list(cache.glob("models--*/snapshots/*/*"))
+    assert all(hub.genuine(file, file.resolve().name) for file in files)
+    assert not list(cache.rglob("*.incomplete"))
+    return {file.name for file in files}
+
+
+def into_cache(folder, name, cache):
+    """Lay a model down in the local cache as a download does where there are no links."""
+    repository = cache / f"models--{name}"
+    shutil.copytree(folder, repository / "snapshots" / COMMIT)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    return repository
+
+
+def other_processes(n, server, cache, *arguments):
+    """Pythons of their own that load "gpt2" from the hub into the cache, all at the same time."""
+    settings = {"HF_ENDPOINT": server.address, "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "0"}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | {
+        "text": True,
+        "cwd": ROOT,
+    }
+    command = [sys.executable, "-c", LOAD, *arguments]
+    processes = [subprocess.Popen(command, env=os.environ | settings, **pipes) for _ in range(n)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return processes
+
+
+def until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+# ------------------------------------------------------------------------------------------ the
+# table
+
+
+NOTHING, SMALL = (
+    set(),
+    {"config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json"},
+)
+SILENCE = "the download brought nothing for 5 seconds"
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "seconds", "kept", "is_part_kept"),
+    [
+        ("silent", "X did not answer within 3 seconds", 3, NOTHING, False),
+        (401, "X has no model of that name, or shows it only to some", 1, NOTHING, False),
+        (404, "X answered with error 404", 1, NOTHING, False),
+        (
+            429,
+            "X answered with error 429 and wants to be asked again in 7 seconds",
+            1,
+            NOTHING,
+            False,
+        ),
+        (500, "X answered with error 500", 1, NOTHING, False),
+        ("file 401", "X has no model of that name, or shows it only to some", 1, NOTHING, False),
+        (
+            "file 429",
+            "X answered with error 429 and wants to be asked again in 7 seconds",
+            1,
+            NOTHING,
+            False,
+        ),
+        ("file 500", "X answered with error 500", 1, NOTHING, False),
+        ("first byte", SILENCE, 5, SMALL, False),
+        ("stall", SILENCE, 5, SMALL, True),
+        ("always cut", f"{SILENCE}|the download failed", 6, SMALL, True),
+        (
+            "changed",
+            "the bytes of config.json are not those that X promised: they were deleted",
+            1,
+            NOTHING,
+            False,
+        ),
+        ("gone", f"{SILENCE}|the download failed", 6, SMALL - {"tokenizer_config.json"}, False),
+    ],
+)
+def test_a_fault_is_told_in_time_and_leaves_the_cache_sound(
+    fault, reason, seconds, kept, is_part_kept, serve, cache, models, capsys, decided_at
+):
+    server = serve(fault)
+    assert load_causal_lm("gpt2", fallback="pocket-gpt2").name == "pocket-gpt2"
+    assert decided_at[-1] - server.spoke_at < seconds + SLOW
+    printed = capsys.readouterr().out.replace(server.address, "X")
+    assert printed.startswith("'gpt2' is not available: it is not in the local cache, and ")
+    assert printed.endswith(". Using 'pocket-gpt2' instead.\n")
+    assert any(said in printed for said in reason.split("|")), printed
+    assert printed.count("\n") == 1
+    assert whole(cache) == kept
+    size = (models["gpt2"] / "model.safetensors").stat().st_size
+    assert all(0 < part < size for part in parts(cache)) if is_part_kept else not sum(parts(cache))
+
+    server.fault, come = "", sum(parts(cache))
+    server.ranges.clear()
+    assert load_causal_lm("gpt2").context == 1024
+    assert whole(cache) == {file.name for file in models["gpt2"].iterdir()}
+    assert [r for r in server.ranges if r] == [f"bytes={come}-"] * is_part_kept
+    assert not parts(cache)
+
+
+def test_a_hub_that_refuses_is_given_up_at_once(cache, monkeypatch, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setattr(constants, "ENDPOINT", address)  # nobody listens there any more
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import huggingface_hub"], check=True)
+    idle = (
+        time.monotonic() - started
+    )  # how long a process takes to start on a machine that may be busy
+    started = time.monotonic()
+    with pytest.raises(ModelNotAvailable, match="Connection refused"):
+        load_masked_lm("bert-base-uncased")
+    assert time.monotonic() - started < 2 + 2 * idle + SLOW
+    assert load_masked_lm("bert-base-uncased", fallback="pocket-bert").name == "pocket-bert"
+    assert "Connection refused" in capsys.readouterr().out
+
+
+def test_without_a_fallback_the_message_ends_with_a_remedy(serve):
+    serve(401)
+    with pytest.raises(
+        ModelNotAvailable, match=r"Did you mean 'gpt2' .*\? Check the spelling, .* 'pocket-gpt2'\.$"
+    ):
+        load_causal_lm("gpt2-tiny")
+    serve(500)
+    with pytest.raises(
+        ModelNotAvailable, match=r"run `python -m helpers prefetch gpt2` \(548 MB\) once\. .*"
+    ):
+        load_causal_lm("gpt2")
+
+
+def test_a_cut_in_the_middle_is_mended_on_the_way(serve, cache):
+    server = serve("cut")
+    assert load_causal_lm("gpt2").name == "gpt2"
+    (range_asked,) = filter(None, server.ranges)
+    size = (cache / f"models--gpt2/snapshots/{COMMIT}/model.safetensors").stat().st_size
+    assert 0 < int(range_asked.removeprefix("bytes=").removesuffix("-")) <= size // 2
+
+
+def test_a_part_that_is_longer_than_the_file_is_not_gone_on_from(serve, cache, models):
+    server = serve("stall")
+    load_causal_lm("gpt2", fallback="pocket-gpt2")
+    (part,) = cache.rglob("*.part")
+    part.write_bytes(part.read_bytes() + bytes(10**6))
+    server.fault = ""
+    assert load_causal_lm("gpt2").name == "gpt2"
+    assert "model.safetensors" in whole(cache)
+
+
+def test_a_spoilt_part_is_thrown_away(serve, cache):
+    server = serve("stall")
+    load_causal_lm("gpt2", fallback="pocket-gpt2")
+    (part,) = cache.rglob("*.part")
+    part.write_bytes(bytes(part.stat().st_size))
+    server.fault = ""
+    with pytest.raises(
+        ModelNotAvailable, match=r"model\.safetensors are not those .* Load it again\."
+    ):
+        load_causal_lm("gpt2")
+    assert not parts(cache)
+    assert load_causal_lm("gpt2").name == "gpt2"
+
+
+def test_redirects_are_followed(serve, cache):
+    server = serve("redirect")
+    assert load_causal_lm("gpt2").name == "gpt2"
+    assert any(path.startswith("/elsewhere/its-owner/gpt2/") for path in server.requests)
+    assert "model.safetensors" in whole(cache)
+
+
+# ------------------------------------------------------------------------------------------ what is
+# downloaded
+
+
+@pytest.mark.parametrize("name", [*list(KNOWN_MODELS)[2:5], "somebody/llama"])
+def test_causal_models_come_and_write(name, serve):
+    from helpers.generation import generate_text, stream_text
+
+    serve()
+    lm = load_causal_lm(name)
+    text = generate_text(lm, "the cat", 8, seed=0)
+    assert text == "the cat" + "".join(stream_text(lm, "the cat", 8, seed=0))
+
+
+@pytest.mark.parametrize(
+    "name", ["bert-base-uncased", "roberta-base", "distilbert-base-uncased", "albert-base-v2"]
+)
+def test_masked_models_come_and_fill(name, serve):
+    from helpers.fill_mask import fill_mask
+
+    serve()
+    lm = load_masked_lm(name)
+    assert len(fill_mask(lm, "the [MASK] sat on the mat.")) == 5
+
+
+def test_a_model_is_downloaded_once(serve, capfd):
+    bundled = load_causal_lm("pocket-gpt2")
+    server = serve(models={"gpt2": checkpoints.on_disk("pocket-gpt2")})
+    lm = load_causal_lm("gpt2")
+    bar = capfd.readouterr().err
+    asked = len(server.requests)
+    assert load_causal_lm("gpt2").name == "gpt2"
+    assert len(server.requests) == asked
+    assert "gpt2:" in bar
+    assert "100%" in bar
+    pairs = zip(lm.model.parameters(), bundled.model.parameters(), strict=True)
+    assert all(torch.equal(ours, theirs) for ours, theirs in pairs)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (
+            "somebody/pickled",
+            "has no complete safetensors weights. Pickle is not opened: it can run any program.",
+        ),
+        ("somebody/headless", "was not trained for this: it lacks cls.predictions"),
+        ("somebody/own-code", "needs program code of its own, never run here."),
+    ],
+)
+def test_what_must_not_be_opened_is_refused(name, reason, serve, cache):
+    server = serve()
+    load = load_masked_lm if name == "somebody/headless" else load_causal_lm
+    for _ in range(2):
+        with pytest.raises(ModelNotAvailable) as caught:
+            load(name)
+        assert reason in str(caught.value)
+        assert "Choose another one" in str(caught.value)
+    assert not any(path.endswith((".bin", ".py")) for path in server.requests)
+
+
+@pytest.mark.parametrize(
+    ("load", "name", "kind"),
+    [
+        (load_causal_lm, "somebody/bert", "masked"),
+        (load_masked_lm, "somebody/gpt", "causal"),
+    ],
+)
+def test_of_the_wrong_kind_only_the_configuration_comes(load, name, kind, serve, cache, models):
+    server = serve(models={"somebody/bert": models["roberta-base"], "somebody/gpt": models["gpt2"]})
+    with pytest.raises(ValueError, match=f"is a {kind} model"):
+        load(name, fallback="pocket-gpt2" if load is load_causal_lm else "pocket-bert")
+    assert whole(cache) == {"config.json"}
+    assert not any("safetensors" in path or "tokenizer" in path for path in server.requests)
+
+
+def test_a_hub_without_a_configuration_is_explained(serve, tmp_path):
+    (tmp_path / "empty").mkdir()
+    serve(models={"gpt2": tmp_path / "empty"})
+    with pytest.raises(ModelNotAvailable, match="the hub has no configuration of it"):
+        load_causal_lm("gpt2")
+
+
+def test_a_model_that_came_by_another_way_without_its_tokenizer_is_completed(serve, cache, models):
+    repository = into_cache(models["gpt2"], "gpt2", cache)
+    for file in repository.rglob("tokenizer*"):
+        file.unlink()
+    server = serve()
+    assert load_causal_lm("gpt2").tokenizer("the cat").input_ids
+    assert not any("safetensors" in path for path in server.requests)
+
+
+# ------------------------------------------------------------------------------------------
+# interruptions, neighbours
+
+
+@pytest.mark.parametrize("end", ["SIGINT", "SIGKILL"])
+def test_an_interrupted_download_is_gone_on_with(end, serve, cache):
+    server = serve("slow")
+    (process,) = other_processes(1, server, cache, "with a fallback")
+    until(lambda: sum(parts(cache)) > 65_536)
+    process.send_signal(getattr(signal, end))
+    out, err = process.communicate(timeout=60)
+    if end == "SIGINT":
+        assert out.startswith(
+            "Loading 'gpt2' was interrupted. Using 'pocket-gpt2' instead.\npocket-gpt2 "
+        )
+        assert process.returncode == 0, err
+    server.fault = ""
+    assert (
+        load_causal_lm("gpt2").name == "gpt2"
+    )  # waits for what the killed process may have left running
+    assert any(server.ranges)
+    assert "model.safetensors" in whole(cache)
+    assert not parts(cache)
+
+
+def test_two_processes_load_the_same_model_at_once(serve, cache):
+    server = serve("slow")
+    both = other_processes(2, server, cache)
+    results = [process.communicate(timeout=120) for process in both]
+    for process, (out, err) in zip(both, results, strict=True):
+        assert process.returncode == 0, err
+        assert out.startswith("gpt2 ")
+    assert sum("another process is downloading it" in err for _, err in results) == 1
+    assert (
+        len([path for path in server.requests if "model.safetensors" in path]) == 2
+    )  # a question and an answer
+    assert "model.safetensors" in whole(cache)
+
+
+def test_an_interruption_falls_back(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hub, "fetch", interrupted)
+    assert load_causal_lm("gpt2", fallback="pocket-gpt2").name == "pocket-gpt2"
+    assert (
+        capsys.readouterr().out == "Loading 'gpt2' was interrupted. Using 'pocket-gpt2' instead.\n"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        load_causal_lm("gpt2")
+
+
+# ------------------------------------------------------------------------------------------ the
+# cache folder
+
+
+def test_the_cache_needs_no_network(cache, models, monkeypatch):
+    into_cache(models["gpt2"], "gpt2", cache)
+    monkeypatch.setattr(hub, "fetch", None)
+    assert load_causal_lm("gpt2").name == "gpt2"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert load_causal_lm("gpt2").name == "gpt2"
+
+
+def test_a_damaged_cache_names_the_folder_to_delete(serve, cache, models):
+    repository = into_cache(models["gpt2"], "gpt2", cache)
+    (repository / "snapshots" / COMMIT / "model.safetensors").write_bytes(b"12345678")
+    serve()
+    with pytest.raises(ModelNotAvailable, match=f"Delete {repository} and load the model again"):
+        load_causal_lm("gpt2")
+    shutil.rmtree(repository)
+    assert load_causal_lm("gpt2").name == "gpt2"
+
+
+def test_offline_means_no_attempt(cache, monkeypatch, capsys):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(hub.subprocess, "Popen", None)
+    with pytest.raises(
+        ModelNotAvailable, match=r"HF_HUB_OFFLINE is set.*prefetch gpt2` \(548 MB\)"
+    ):
+        load_causal_lm("gpt2")
+    assert load_causal_lm("gpt2", fallback="pocket-gpt2").name == "pocket-gpt2"
+    printed = capsys.readouterr().out
+    assert printed == (
+        "'gpt2' is not available: it is not in the local cache, and HF_HUB_OFFLINE is set, so nothing is downloaded. "
+        "Using 'pocket-gpt2' instead.\n"
+    )
+
+
+def test_a_file_where_the_cache_folder_should_be_is_explained(serve, cache):
+    cache.write_text("in the way")
+    serve()
+    with pytest.raises(
+        ModelNotAvailable, match=rf"folder {cache} cannot be written \(.*\)\. Free some space"
+    ):
+        load_causal_lm("gpt2")
+
+
+@pytest.mark.parametrize(
+    ("mount", "reason"),
+    [
+        ("-t tmpfs -o ro,size=9m", "Read-only file system"),
+        ("-t tmpfs -o size=99k", "0 MB are to come, 0 MB are free"),
+    ],
+)
+def test_a_folder_that_takes_no_model_is_explained(mount, reason, serve, cache):
+    server = serve()
+    cache.mkdir()
+    inside = [
+        "unshare",
+        "--mount",
+        "--map-root-user",
+        "sh",
+        "-c",
+    ]  # a disk that only the process below sees
+    if (
+        not shutil.which("unshare")
+        or subprocess.run([*inside, f"mount {mount} none {cache}"]).returncode
+    ):
+        pytest.skip("this machine lets nobody mount a small disk")
+    settings = {
+        "HF_ENDPOINT": server.address,
+        "HF_HUB_CACHE": str(cache),
+        "HF_HUB_OFFLINE": "0",
+        "LOAD": LOAD,
+    }
+    script = f'mount {mount} none {cache} && exec {sys.executable} -c "$LOAD" fallback </dev/null'
+    done = subprocess.run(
+        [*inside, script], env=os.environ | settings, cwd=ROOT, capture_output=True, text=True
+    )
+    assert (
+        f"the cache folder {cache} cannot be written ({reason}). Using 'pocket-gpt2' instead."
+        in done.stdout
+    ), done
+
+
+def test_a_disk_that_fills_up_on_the_way_is_explained(serve, cache, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    serve()
+    monkeypatch.setattr(hub, "http_get", full)
+    hub._transfer("gpt2", "*.json")  # what otherwise runs in a process of its own
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"unwritable the cache folder {cache} cannot be written ({os.strerror(errno.ENOSPC)})"
+    )
+    assert whole(cache) == set()
+
+
+def test_without_links_files_stand_in_the_snapshot_itself(serve, cache, monkeypatch):
+    def refused(*_):
+        raise OSError(1314, "A required privilege is not held by the client")
+
+    serve()
+    monkeypatch.setattr(Path, "symlink_to", refused)
+    hub._transfer("gpt2", "*.json", "*.safetensors")
+    monkeypatch.setattr(hub, "fetch", None)  # nothing is left to come
+    assert load_causal_lm("gpt2").name == "gpt2"
+    assert not list(cache.glob("models--gpt2/blobs/*"))
+
+
+def test_a_transfer_that_cannot_start_is_reported(cache, monkeypatch):
+    monkeypatch.setattr(hub, "START_SECONDS", 0)
+    with pytest.raises(ModelNotAvailable, match="Python did not start"):
+        load_causal_lm("gpt2")
+
+
+# ------------------------------------------------------------------------------------------
+# prefetch
+
+
+def test_prefetch_downloads_verifies_and_prints_what_the_room_needs(serve, cache, models, capsys):
+    serve()
+    assert command_line.main(["prefetch", "gpt2", "bert-base-uncased"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    size = sum(file.stat().st_size for file in models["gpt2"].iterdir()) / 1e6
+    assert lines[0] == f"gpt2: {size:,.1f} MB in {cache}/models--gpt2/snapshots/{COMMIT}"
+    assert lines[1].startswith("bert-base-uncased: ")
+    assert lines[-2:] == [f"HF_HUB_CACHE={cache}", "HF_HUB_OFFLINE=1"]
+    assert {"model.safetensors", "tokenizer.json"} <= whole(cache)
+
+    damaged = (cache / f"models--gpt2/snapshots/{COMMIT}/model.safetensors").resolve()
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")  # as long as before: no outline can tell
+    assert command_line.main(["prefetch", "gpt2"]) == 2
+    assert (
+        f"model.safetensors (it has changed since it was downloaded). Delete {cache}/models--gpt2 and"
+        in (capsys.readouterr().err)
+    )
+
+
+def test_prefetch_of_nothing_that_is_there_says_so(serve, capsys):
+    serve(401)
+    assert command_line.main(["prefetch", "gpt-2"]) == 2
+    assert "Did you mean 'gpt2'" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------------------- notebooks on
+# models of the hub
+
+
+@pytest.mark.parametrize(
+    ("notebook", "name"),
+    [
+        ("05_generate_text_with_gpt2", "gpt2"),
+        ("06_fill_mask_with_bert", "bert-base-uncased"),
+    ],
+)
+def test_notebooks_run_whole_on_what_they_download(notebook, name, serve, cache):
+    """The weights are random: that every cell runs is shown here, not that the model writes or
+    reads well.
+    """
+    path = ROOT / "notebooks" / f"{notebook}.ipynb"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not here")
+    server = serve()
+    settings = {"HF_ENDPOINT": server.address, "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "0"}
+    page = nbformat.read(path, as_version=4)
+    client = NotebookClient(page, timeout=300, resources={"metadata": {"path": str(path.parent)}})
+    client.execute(env=os.environ | settings)
+    shown = "".join(str(output) for cell in page.cells for output in cell.get("outputs", ()))
+    assert f"{name}, a " in shown
+    assert "Using 'pocket-" not in shown
+    assert f"/{name}/resolve/main/model.safetensors" in server.requests
+    assert "model.safetensors" in whole(cache)

@@ -1,0 +1,190 @@
+"""The files of the notebooks, not run: format, header, badge, tags, short cells, alternative
+texts.
+"""
+
+import itertools
+import json
+import re
+import statistics
+import warnings
+
+import nbformat
+import pytest
+
+from tests.support.notebook_plugin import ROOT, WIDGET_VIEW
+from tests.tools import address
+from tests.tools.store_outputs import LIVE_VIEW, is_progress_bar
+
+NAMES = (
+    "01_two_ways_to_read",
+    "02_pretraining",
+    "03_scaling_laws",
+    "04_emergent_abilities",
+    "05_generate_text_with_gpt2",
+    "06_fill_mask_with_bert",
+    "07_fine_tuning",
+)
+QUESTION = re.compile(r"\b(quiz|predict|exercise)\(")
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # for test_valid_format to report
+        return nbformat.read(path, as_version=4)
+
+
+def cells(notebook, kind):
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
+
+
+def outputs(notebook):
+    return [output for cell in cells(notebook, "code") for output in cell.outputs]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def headings(notebook):
+    """(level, text) of every heading, code blocks left out."""
+    text = "\n\n".join(cell.source for cell in cells(notebook, "markdown"))
+    text = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S)
+    return [(len(marks), title) for marks, title in re.findall(r"^(#{1,6}) +(.+)$", text, re.M)]
+
+
+def test_only_the_seven_notebooks():
+    assert {path.stem for path in NOTEBOOKS} <= set(NAMES)
+
+
+def test_valid_format(path):
+    notebook = nbformat.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "error"
+        )  # missing and repeated ids are only warnings, and silently repaired
+        nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    assert (notebook.nbformat, notebook.nbformat_minor) >= (4, 5)
+
+
+def test_metadata_is_plain(notebook):
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+
+
+def test_ran_from_top_to_bottom(notebook):
+    counts = [cell.execution_count for cell in cells(notebook, "code") if cell.source.strip()]
+    assert counts == list(range(1, len(counts) + 1)), (
+        "run `python -m tests.tools.store_outputs` on this notebook"
+    )
+
+
+def test_no_stored_faults(notebook):
+    for cell in cells(notebook, "code"):
+        for output in cell.outputs:
+            assert output.output_type != "error" or "raises-exception" in tags(cell)
+            assert output.get("name") != "stderr", output.text[:200]
+            assert WIDGET_VIEW not in output.get("data", {}), (
+                "a widget without its state shows as an error"
+            )
+            assert not is_progress_bar(output)
+
+
+def test_badge_opens_this_file_in_colab(notebook, path):
+    first_two = "\n".join(
+        cell.source for cell in notebook.cells[:2] if cell.cell_type == "markdown"
+    )
+    assert address.badge(path.relative_to(ROOT).as_posix()) in first_two
+
+
+def test_set_up_cell_is_the_common_one(notebook):
+    first, *others = [cell.source for cell in cells(notebook, "code")]
+    assert first == address.setup_cell()
+    assert not [text for text in others if re.search(r"^\s*[%!]\s*(pip|conda)\b", text, re.M)]
+
+
+def test_header_states_minutes_and_needs(notebook):
+    before_code = itertools.takewhile(lambda cell: cell.cell_type == "markdown", notebook.cells)
+    header = "\n".join(cell.source for cell in before_code)
+    assert re.search(r"\b\d+ minutes\b", header)
+    assert re.search(r"\b(GB|MB)\b", header), "the header says how much memory the notebook needs"
+    assert "network" in header
+
+
+def test_headings_form_one_outline(notebook):
+    levels = [level for level, _ in headings(notebook)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), headings(
+        notebook
+    )
+
+
+def test_no_price_is_taken_for_a_formula(notebook):
+    """Two dollar signs in one cell, and JupyterLab sets all between them as mathematics: money is
+    written in words.
+    """
+    for cell in cells(notebook, "markdown"):
+        assert "$" not in re.sub(r"\$\$.*?\$\$|`[^`]*`", "", cell.source, flags=re.S), cell.id
+
+
+def test_pictures_have_an_alternative_text(notebook):
+    for cell in cells(notebook, "markdown"):
+        assert not re.search(r"!\[\s*\]\(", cell.source)
+        for picture in re.findall(r"!\[[^\]]*\]\((https?://[^)]+)\)", cell.source):
+            assert picture == address.BADGE_PICTURE, f"a remote image: {picture}"
+    html = [cell.source for cell in cells(notebook, "markdown")]
+    html += [output.get("data", {}).get("text/html", "") for output in outputs(notebook)]
+    for picture in (tag for text in html for tag in re.findall(r"<img\b[^>]*>", text)):
+        assert re.search(r"\balt=\"[^\"]+\"", picture), picture[:200]
+    for output in outputs(notebook):
+        data = output.get("data", {})
+        assert "image/png" not in data or "text/html" in data, (
+            "a bare figure has no alternative text"
+        )
+
+
+def test_cells_are_short(notebook):
+    sources = [cell.source.strip() for cell in cells(notebook, "code")]
+    lines = sorted(len(text.splitlines()) for text in sources if text)
+    assert statistics.median(lines) <= 6, lines
+    assert statistics.quantiles(lines, n=10, method="inclusive")[-1] <= 20, lines
+
+
+def test_core_path_is_tagged(notebook):
+    assert any("core" in tags(cell) for cell in cells(notebook, "code"))
+    assert any("core" in tags(cell) for cell in cells(notebook, "markdown"))
+
+
+def test_every_widget_follows_a_static_view_and_is_proved(notebook):
+    """Before each cell tagged `widget` one tagged `static`; after it, before the next, one that
+    asserts.
+
+    The questions of `helpers.quiz` are exempt: they carry their own static view and have their own
+    tests.
+    """
+    static, unproved = False, None
+    for cell in notebook.cells:
+        if "static" in tags(cell):
+            static = True
+        if "widget" in tags(cell) and not QUESTION.search(cell.source):
+            assert static, f"no cell tagged 'static' stands before the widget in cell {cell.id}"
+            assert unproved is None, f"no cell asserts what the widget in cell {unproved} showed"
+            static, unproved = False, cell.id
+        elif cell.cell_type == "code" and re.search(r"^\s*assert\b", cell.source, re.M):
+            unproved = None
+    assert unproved is None, f"no cell asserts what the widget in cell {unproved} showed"
+
+
+def test_live_views_are_tagged(notebook):
+    for cell in cells(notebook, "code"):
+        if any(output.get("data", {}).get("text/plain") == LIVE_VIEW for output in cell.outputs):
+            assert "widget" in tags(cell), cell.id
