@@ -9,8 +9,7 @@ import warnings
 
 
 def main(arguments=None):
-    """Run one command. Returns the exit status: 0, or 2 after one plain sentence on the standard
-    error.
+    """Run one command and return the exit status: 2 after a plain sentence on the standard error.
 
     Example:
         >>> main(["generate", "", "--model", "pocket-gpt2"])
@@ -40,45 +39,34 @@ def main(arguments=None):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m helpers", description="Language models from the shell."
-    )
+    about = "Language models from the shell."
+    parser = argparse.ArgumentParser(prog="python -m helpers", description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    defaults = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
-
-    generate = commands.add_parser("generate", help="continue a prompt", **defaults)
-    generate.set_defaults(command=_generate)
-    generate.add_argument("prompt", help="the text to continue")
-    generate.add_argument("--model", default="pocket-gpt2", help="bundled, on the hub, or a folder")
-    generate.add_argument(
-        "--temperature", type=float, default=0.8, help="below 1 sharper, above 1 flatter"
-    )
-    generate.add_argument(
-        "--top-k", type=int, default=50, help="draw among so many likeliest tokens; 0: all"
-    )
-    generate.add_argument("--max-new-tokens", type=int, default=40, help="most tokens to add")
-    generate.add_argument("--max-length", type=int, help="instead: most tokens, prompt included")
-    generate.add_argument("--seed", type=int, help="repeats the same draw")
-    generate.add_argument(
-        "--greedy", action="store_true", help="take the likeliest token each time"
-    )
-    generate.add_argument(
-        "--num-return-sequences", type=int, default=1, help="how many texts to write"
-    )
-
-    pretrain = commands.add_parser(
-        "pretrain", help="train a pocket model from scratch", add_help=False
-    )
-    pretrain.set_defaults(command=_pretrain)
-
-    prefetch = commands.add_parser(
-        "prefetch", help="download models for a room without a good connection"
-    )
+    _add_generate(commands)
+    training = "train a pocket model from scratch"
+    commands.add_parser("pretrain", help=training, add_help=False).set_defaults(command=_pretrain)
+    room = "download models for a room without a good connection"
+    prefetch = commands.add_parser("prefetch", help=room)
     prefetch.set_defaults(command=_prefetch)
-    prefetch.add_argument(
-        "names", nargs="+", metavar="NAME", help="such as gpt2 or bert-base-uncased"
-    )
+    names = "such as gpt2 or bert-base-uncased"
+    prefetch.add_argument("names", nargs="+", metavar="NAME", help=names)
     return parser
+
+
+def _add_generate(commands):
+    shown = argparse.ArgumentDefaultsHelpFormatter
+    generate = commands.add_parser("generate", help="continue a prompt", formatter_class=shown)
+    generate.set_defaults(command=_generate)
+    add = generate.add_argument
+    add("prompt", help="the text to continue")
+    add("--model", default="pocket-gpt2", help="bundled, on the hub, or a folder")
+    add("--temperature", type=float, default=0.8, help="below 1 sharper, above 1 flatter")
+    add("--top-k", type=int, default=50, help="draw among so many likeliest tokens; 0: all")
+    add("--max-new-tokens", type=int, default=40, help="most tokens to add")
+    add("--max-length", type=int, help="instead: most tokens, prompt included")
+    add("--seed", type=int, help="repeats the same draw")
+    add("--greedy", action="store_true", help="take the likeliest token each time")
+    add("--num-return-sequences", type=int, default=1, help="how many texts to write")
 
 
 def _generate(options, _):

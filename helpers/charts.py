@@ -11,6 +11,7 @@ import html
 import io
 import itertools
 
+import ipywidgets as widgets
 from IPython.display import display
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -22,8 +23,9 @@ INK, FAINT = "#222222", "#767676"
 
 
 class Picture:
-    """HTML with a plain-text alternative, and a PNG where there is one. The last line of a cell
-    shows it.
+    """HTML with a plain-text alternative, and a PNG where there is one.
+
+    The last line of a cell shows it.
 
     Example:
         >>> Picture("<b>7</b>", "seven")
@@ -44,8 +46,7 @@ class Picture:
 
 
 def describe(fig, alt):
-    """Turn a matplotlib figure into a picture with a text alternative. White behind it, so that any
-    theme will do.
+    """Turn a matplotlib figure into a picture with a text alternative, white in any theme.
 
     Example:
         >>> describe(Figure(), "an empty figure")
@@ -84,61 +85,51 @@ def line_chart(
         ValueError: no series, or one without points or with xs and ys of different lengths.
 
     Example:
-        >>> line_chart({"loss": ([0, 100], [3.0, 1.0])}, "steps", "nats per token", floor=0.6)
-        <figure: Line chart of nats per token against steps. loss: from 3 at 0 to 1 at 100. Dotted
-        level, floor: 0.6.>
+        >>> line_chart({"loss": ([0, 9], [3.0, 1.0])}, "steps", "nats")
+        <figure: Line chart of nats against steps. loss: from 3 at 0 to 1 at 9.>
     """
+    _check_series(series)
+    fig = Figure(figsize=(7.2, 4.0))
+    ax = fig.add_subplot()
+    styles = zip(
+        itertools.cycle(COLOURS), itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=False
+    )
+    ends = []
+    for (label, (xs, ys)), (colour, marker, dash) in zip(series.items(), styles, strict=False):
+        line = {"color": colour, "linestyle": dash, "linewidth": 2, "marker": marker}
+        edge = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.7}
+        ax.plot(xs, ys, markevery=max(1, len(xs) // 12), **line, **edge)
+        ends.append((xs[-1], ys[-1], label, colour))
+    if floor is not None:
+        ax.axhline(floor, color=INK, linestyle=":", linewidth=1.6)
+        start = {"xycoords": ax.get_yaxis_transform(), "xytext": (4, 3)}
+        look = {"textcoords": "offset points", "color": INK, "fontsize": 9}
+        ax.annotate(floor_label, (0, floor), **start, **look)
+    scales = ["log" if log else "linear" for log in (log_x, log_y)]
+    ax.set(xscale=scales[0], yscale=scales[1], ylim=y_limits)
+    for axis in [axis for axis, log in ((ax.xaxis, log_x), (ax.yaxis, log_y)) if log]:
+        _number_plainly(axis)
+    _plain(ax, x_label, y_label)
+    _label_ends(ax, ends)
+    return describe(fig, _sentence(series, x_label, y_label, floor, floor_label))
+
+
+def _check_series(series):
     if not series:
         raise ValueError("There is nothing to draw. Give at least one series: {label: (xs, ys)}.")
     for label, (xs, ys) in series.items():
         if not len(xs) or len(xs) != len(ys):
-            raise ValueError(
-                f"The series {label!r} has {len(xs)} xs and {len(ys)} ys: give as many, at least one."
-            )
-    fig = Figure(figsize=(7.2, 4.0))
-    ax = fig.add_subplot()
-    styles = zip(
-        itertools.cycle(COLOURS), itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=True
-    )
-    labels = []
-    for (label, (xs, ys)), (colour, marker, dash) in zip(series.items(), styles, strict=False):
-        ax.plot(
-            xs,
-            ys,
-            color=colour,
-            linestyle=dash,
-            marker=marker,
-            markersize=5,
-            markevery=max(1, len(xs) // 12),
-            markeredgecolor="white",
-            markeredgewidth=0.7,
-            linewidth=2,
-        )
-        labels.append((xs[-1], ys[-1], label, colour))
-    if floor is not None:
-        ax.axhline(floor, color=INK, linestyle=":", linewidth=1.6)
-        ax.annotate(
-            floor_label,
-            (0, floor),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=(4, 3),
-            textcoords="offset points",
-            color=INK,
-            fontsize=9,
-        )
-    ax.set_xscale("log" if log_x else "linear")
-    ax.set_yscale("log" if log_y else "linear")
-    ax.set_ylim(y_limits)
-    for axis in [axis for axis, log in ((ax.xaxis, log_x), (ax.yaxis, log_y)) if log]:
-        low, high = axis.get_view_interval()
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
-        axis.set_major_formatter(
-            FuncFormatter(lambda value, _: f"{value:,.10g}" if value < 1e7 else f"{value:.0e}")
-        )
-        axis.set_minor_formatter(NullFormatter())
-    _plain(ax, x_label, y_label)
-    _label_ends(ax, labels)
-    return describe(fig, _sentence(series, x_label, y_label, floor, floor_label))
+            found = f"The series {label!r} has {len(xs)} xs and {len(ys)} ys"
+            raise ValueError(f"{found}: give as many, at least one.")
+
+
+def _number_plainly(axis):
+    """Ticks of a logarithmic axis: plain numbers as long as anybody can read them."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
+    plain = FuncFormatter(lambda value, _: f"{value:,.10g}" if value < 1e7 else f"{value:.0e}")
+    axis.set_major_formatter(plain)
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _plain(ax, x_label, y_label):
@@ -185,14 +176,22 @@ def _sentence(series, x_label, y_label, floor, floor_label):
     return " ".join(parts)
 
 
-def show_widget(widget, static):
-    """Display a widget, and let the picture `static` stand in its place where no kernel runs.
+class LiveView(widgets.VBox):
+    """Widgets, and the picture `still` that stands in their place where no kernel runs.
+
+    All views of the notebooks inherit from it, so that each is shown in the same way.
 
     Example:
-        >>> import ipywidgets as widgets
-        >>> show_widget(widgets.Button(), Picture("<p>A button</p>", "a button"))  # doctest: +ELLIPSIS
+        >>> view = LiveView(Picture("<p>A button</p>", "a button"), [widgets.Button()])
+        >>> view._ipython_display_()  # doctest: +ELLIPSIS
         {'text/html': '<p>A button</p>', ...}
     """
-    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    data = static._repr_mimebundle_() | {"application/vnd.jupyter.widget-view+json": view}
-    display(data, raw=True)
+
+    def __init__(self, still, children=(), **layout):
+        self.still = still
+        super().__init__(children, **layout)
+
+    def _ipython_display_(self, **_):
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        data = self.still._repr_mimebundle_()
+        display(data | {"application/vnd.jupyter.widget-view+json": view}, raw=True)

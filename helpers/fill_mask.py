@@ -32,8 +32,7 @@ class Candidate(NamedTuple):
 
 
 def fill_mask(lm, text, top_k=5, targets=None):
-    """The likeliest tokens for the blank "[MASK]", likeliest first; for several blanks, such a list
-    for each.
+    """The likeliest tokens for the blank "[MASK]": for several blanks, a list for each.
 
     Args:
         text: holds at least one [MASK]; the model's own mask token, such as <mask>, is understood
@@ -45,8 +44,7 @@ def fill_mask(lm, text, top_k=5, targets=None):
 
     Raises:
         ValueError, TypeError: no blank, an empty or too long text, a target that is not one token,
-        `top_k`
-            below 1.
+            `top_k` below 1.
 
     Example:
         >>> from helpers.models import load_masked_lm
@@ -60,42 +58,31 @@ def fill_mask(lm, text, top_k=5, targets=None):
     ids, size = encoding.input_ids[0], lm.model.config.vocab_size  # [n_tokens]
     places = (ids == lm.tokenizer.mask_token_id).nonzero()[:, 0].tolist()
     if not places:
-        raise ValueError(
-            'The text has no [MASK]. Write it where the blank is, as in "The [MASK] sat down."'
-        )
+        where = 'Write it where the blank is, as in "The [MASK] sat down."'
+        raise ValueError(f"The text has no [MASK]. {where}")
     if (top_k := check_whole_number(top_k, "top_k")) > size:
         warn(f"top_k={top_k} exceeds the {size:,} tokens of the vocabulary: all come.")
     spaces = [text[: blank.start()].endswith(" ") for blank in re.finditer(re.escape(own), text)]
-    choices = [
-        range(size) if targets is None else check_targets(lm, targets, space) for space in spaces
-    ]
+    choices = [range(size)] * len(spaces)
+    if targets is not None:
+        choices = [check_targets(lm, targets, space) for space in spaces]
     warn_of_unknown_words(lm, text)
     with torch.no_grad():
-        logits = (
-            lm.model(**encoding.to(lm.model.device)).logits[0, places].cpu()
-        )  # [n_blanks, vocab]
+        logits = lm.model(**encoding.to(lm.model.device)).logits[0, places].cpu()
 
     results = []
     for n, (probabilities, choice) in enumerate(zip(logits.softmax(-1), choices, strict=True)):
         shares, ranks = probabilities[list(choice)].topk(min(top_k, len(choice)))
-        results.append(
-            [
-                Candidate(
-                    lm.tokenizer.decode([i]).strip(),
-                    share,
-                    i,
-                    _filled(lm, ids, places, n, i, spaces),
-                )
-                for share, i in zip(shares.tolist(), [choice[rank] for rank in ranks], strict=True)
-            ]
-        )
+        candidates = []
+        for share, token in zip(shares.tolist(), [choice[rank] for rank in ranks], strict=True):
+            whole = _filled(lm, ids, places, n, token, spaces)
+            candidates.append(Candidate(lm.tokenizer.decode([token]).strip(), share, token, whole))
+        results.append(candidates)
     return results[0] if len(results) == 1 else results
 
 
 def _filled(lm, ids, places, n, token, spaces):
-    """The text of the ids [n_tokens] with a token in the n-th blank; other blanks are shown as
-    "[MASK]".
-    """
+    """The text of ids [n_tokens] with a token in the n-th blank; others are shown as "[MASK]"."""
     row = ids.clone()
     row[places[n]] = token
     if len(places) == 1:

@@ -1,16 +1,15 @@
-"""Write with a causal language model, and look at the choice it has at every step.
+"""Write with a causal language model: score every token, choose one, add it, again.
 
-`generate_text` is `model.generate` plus checks. `stream_text` writes the same text piece by piece,
-in a plain loop whose step is `distribution`, which is also what the sliders show. Beam search,
-top-p and chat formats are left out.
+`generate_text` draws what `model.generate` of transformers draws from the same seed, in a loop
+that can be read here: `write_tokens` asks the model, `add_token` chooses. `stream_text` shows the
+text as it grows, `next_token_probabilities` the choice at one place. Beam search, top-p and chat
+formats are left out.
 """
 
 import math
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from transformers import GenerationConfig
 
 from helpers._plumbing.checks import (
     check_count,
@@ -27,8 +26,6 @@ class TokenProbability(NamedTuple):
 
     token: str
     probability: float  # after temperature and top-k: 0.0 for a token that is cut
-    kept: bool
-    before: float  # at the same temperature, without the cut
 
 
 def generate_text(
@@ -58,34 +55,84 @@ def generate_text(
 
     Raises:
         ValueError, TypeError: an argument that makes no sense, before the model runs; too little
-        memory.
+            memory.
 
     Example:
         >>> from helpers.models import load_causal_lm
-        >>> text = generate_text(load_causal_lm("pocket-gpt2"), "Once upon a time", max_new_tokens=5, seed=0)
+        >>> lm = load_causal_lm("pocket-gpt2")
+        >>> text = generate_text(lm, "Once upon a time", max_new_tokens=5, seed=0)
         >>> text.startswith("Once upon a time")
         True
     """
-    ids, run = check_run(
+    ids, settings = check_run(
         lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length
     )
     count = check_count(num_return_sequences, do_sample)
-    ends = end_tokens(lm)
-    sampling = (
-        {"temperature": run.temperature, "top_k": run.top_k or 0, "top_p": 1.0} if do_sample else {}
-    )
-    config = GenerationConfig(
-        max_new_tokens=run.max_new_tokens,
-        num_return_sequences=count,
-        do_sample=do_sample,
-        **sampling,
-        eos_token_id=ends or None,
-        pad_token_id=ends[0] if ends else 0,  # padded is what ends early
-    )
-    with enough_memory(lm, count), _random_numbers_from(run.seed, lm.model.device):
-        rows = lm.model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
+    with enough_memory(lm, count):
+        *_, rows = write_tokens(lm, ids.repeat(count, 1), settings)  # [count, n_tokens]
     texts = [prompt + decode_after(lm, ids, row[ids.shape[1] :].tolist()) for row in rows]
     return texts[0] if count == 1 else texts
+
+
+def write_tokens(lm, ids, settings):
+    """Add a token to each row of ids [n, n_tokens] again and again, until every row has ended.
+
+    Yields the ids after each step. A step reads the newest tokens alone: the cache keeps the rest.
+    """
+    generator, cache, ended = None, None, torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    ends = torch.tensor(end_tokens(lm), dtype=ids.dtype, device=ids.device)
+    if settings.seed is not None:
+        generator = torch.Generator(ids.device).manual_seed(settings.seed)
+    for _ in range(settings.max_new_tokens):
+        unread = ids if cache is None else ids[:, -1:]
+        with torch.no_grad():
+            output = lm.model(unread, past_key_values=cache, use_cache=True)
+        logits, cache = output.logits[:, -1].float(), output.past_key_values  # [n, vocab]
+        if settings.do_sample:
+            ids = add_token(ids, logits, settings.temperature, settings.top_k, generator)
+        else:
+            ids = torch.cat([ids, logits.argmax(-1, keepdim=True)], dim=1)
+        yield ids
+        ended |= torch.isin(ids[:, -1], ends)
+        if ended.all():
+            return
+
+
+def add_token(ids, logits, temperature=1.0, top_k=None, generator=None):
+    """Draw the next token of each row of ids [n, n_tokens] from its logits [n, vocab], and add it.
+
+    Example:
+        >>> add_token(torch.tensor([[5, 6]]), torch.tensor([[0.0, 9.0, 0.0]]), top_k=1)
+        tensor([[5, 6, 1]])
+    """
+    probabilities = distribution(logits, temperature, top_k)  # [n, vocab]
+    token = torch.multinomial(probabilities, 1, generator=generator)  # draw
+    return torch.cat([ids, token], dim=1)  # append
+
+
+def distribution(logits, temperature=1.0, top_k=None):
+    """Turn logits [..., vocab] into probabilities, as transformers does.
+
+    Example:
+        >>> chances = distribution(torch.tensor([2.0, 1.0, 1.0, 0.0]), top_k=2)
+        >>> [round(chance, 3) for chance in chances.tolist()]
+        [0.576, 0.212, 0.212, 0.0]
+    """
+    scores = logits / temperature  # divide
+    scores = scores.masked_fill(~kept_by(top_k, scores), -math.inf)  # cut
+    return scores.softmax(-1)  # turn scores into probabilities that sum to 1
+
+
+def kept_by(top_k, scores):
+    """Which of the scores [..., vocab] top-k keeps; those that tie with the last one are kept too.
+
+    Example:
+        >>> kept_by(2, torch.tensor([2.0, 1.0, 1.0, 0.0])).tolist()
+        [True, True, True, False]
+    """
+    if not top_k:
+        return torch.ones_like(scores, dtype=torch.bool)
+    return scores >= scores.topk(min(top_k, scores.shape[-1])).values[..., -1:]
 
 
 def stream_text(
@@ -98,8 +145,7 @@ def stream_text(
     seed=None,
     max_length=None,
 ):
-    """Continue a prompt piece by piece. The pieces join to what `generate_text` adds with the same
-    seed.
+    """Continue a prompt piece by piece. The pieces join to what `generate_text` adds.
 
     Arguments and errors are those of `generate_text`; errors come with the call, not with the first
     piece. A character made of several tokens comes in one piece. To stop, stop asking: nothing goes
@@ -108,35 +154,50 @@ def stream_text(
     Example:
         >>> from helpers.models import load_causal_lm
         >>> lm = load_causal_lm("pocket-gpt2")
-        >>> pieces = stream_text(lm, "Once upon", max_new_tokens=5, seed=0)
-        >>> "Once upon" + "".join(pieces) == generate_text(lm, "Once upon", max_new_tokens=5, seed=0)
+        >>> options = {"max_new_tokens": 5, "seed": 0}
+        >>> pieces = stream_text(lm, "Once upon", **options)
+        >>> "Once upon" + "".join(pieces) == generate_text(lm, "Once upon", **options)
         True
     """
-    ids, run = check_run(
+    ids, settings = check_run(
         lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length
     )
-    return _stream(lm, ids, run)
+    return _pieces(lm, ids, settings)
+
+
+def _pieces(lm, ids, settings):
+    text, told = "", 0
+    for rows in write_tokens(lm, ids, settings):
+        text = decode_after(lm, ids, rows[0, ids.shape[1] :].tolist())
+        whole = text.rstrip("\ufffd")  # what a character in the making looks like
+        if whole[told:]:
+            yield whole[told:]
+        told = max(told, len(whole))
+    if text[told:]:
+        yield text[told:]
 
 
 def next_token_probabilities(lm, text, temperature=1.0, top_k=None):
-    """The chance of every token of the vocabulary to follow the text, likeliest first, as
-    `TokenProbability`.
+    """The chance of every token of the vocabulary to follow the text, likeliest first.
 
-    Errors are those of `generate_text`.
+    What top-k cuts keeps its place in the order, with a chance of 0. Errors are those of
+    `generate_text`.
 
     Example:
         >>> from helpers.models import load_causal_lm
-        >>> choices = next_token_probabilities(load_causal_lm("pocket-gpt2"), "Once upon a", top_k=3)
-        >>> sum(c.kept for c in choices), round(sum(c.probability for c in choices), 6)
-        (3, 1.0)
+        >>> lm = load_causal_lm("pocket-gpt2")
+        >>> choices = next_token_probabilities(lm, "Once upon a", top_k=3)
+        >>> sum(choice.probability > 0 for choice in choices)
+        3
     """
     encode(lm, text)
     temperature, top_k = check_sampling(temperature, top_k, lm)
     warn_of_unknown_words(lm, text)
-    columns = distribution(next_token_logits(lm, text), temperature, top_k)
-    order = columns[-1].argsort(descending=True, stable=True)
+    logits = next_token_logits(lm, text)  # [vocab]
+    order = logits.argsort(descending=True, stable=True)
     tokens = [lm.vocabulary[i] for i in order.tolist()]
-    return list(map(TokenProbability, tokens, *(column[order].tolist() for column in columns)))
+    chances = distribution(logits, temperature, top_k)[order].tolist()
+    return list(map(TokenProbability, tokens, chances))
 
 
 def next_token_logits(lm, text):
@@ -152,52 +213,6 @@ def next_token_logits(lm, text):
         return lm.model(encode(lm, text)).logits[0, -1].float()
 
 
-def distribution(logits, temperature=1.0, top_k=None):
-    """Turn logits [vocab] into probabilities as transformers does: temperature, then top-k, then
-    softmax.
-
-    Tokens that tie with the last one kept are kept too.
-
-    Returns:
-        probabilities [vocab] after the cut, which tokens are kept [vocab], probabilities [vocab]
-        without the cut.
-
-    Example:
-        >>> probabilities, kept, before = distribution(torch.tensor([2.0, 1.0, 1.0, 0.0]), top_k=2)
-        >>> kept.tolist(), round(probabilities.sum().item(), 6)
-        ([True, True, True, False], 1.0)
-    """
-    scores = logits / temperature  # [vocab]
-    smallest = scores.kthvalue(max(1, len(scores) - top_k + 1)).values if top_k else -math.inf
-    kept = scores >= smallest
-    return scores.masked_fill(~kept, -math.inf).softmax(-1), kept, scores.softmax(-1)
-
-
-def _stream(lm, ids, run):
-    """Generate in a loop. Each step reads only the newest token: the cache keeps the rest."""
-    generator = None if run.seed is None else torch.Generator(lm.model.device).manual_seed(run.seed)
-    step, cache, written, text, told = ids, None, [], "", 0
-    for _ in range(run.max_new_tokens):
-        with torch.no_grad():
-            output = lm.model(step, past_key_values=cache, use_cache=True)
-        logits, cache = output.logits[0, -1].float(), output.past_key_values  # [vocab]
-        if run.do_sample:
-            chances = distribution(logits, run.temperature, run.top_k)[0]  # [vocab]
-            step = torch.multinomial(chances, 1, generator=generator)[None]  # [1, 1]
-        else:
-            step = logits.argmax()[None, None]  # [1, 1]
-        if step.item() in end_tokens(lm):
-            break
-        written.append(step.item())
-        text = decode_after(lm, ids, written)
-        whole = text.rstrip("\ufffd")  # what a character in the making looks like
-        if whole[told:]:
-            yield whole[told:]
-        told = max(told, len(whole))
-    if text[told:]:
-        yield text[told:]
-
-
 def end_tokens(lm):
     """The ids that end a text."""
     ends = lm.model.generation_config.eos_token_id
@@ -205,23 +220,10 @@ def end_tokens(lm):
 
 
 def decode_after(lm, ids, new):
-    """The text of a list of new tokens, up to the one that ends it, as read after token ids [1,
-    n_tokens].
-    """
+    """The text of new tokens, a list, up to the one that ends it, as read after ids [1, n]."""
     ends = end_tokens(lm)
     new = new[: next((n for n, token in enumerate(new) if token in ends), None)]
     last = ids[0, -8:].tolist()  # decoded along, as some tokenizers drop a space at the start
     options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
     both, before = lm.tokenizer.batch_decode([last + new, last], **options)
     return both[len(before) :]
-
-
-@contextmanager
-def _random_numbers_from(seed, device):
-    """Draw from the seed inside the block, and go on after it as if nothing had been drawn."""
-    if seed is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield

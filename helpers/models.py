@@ -69,8 +69,7 @@ class LanguageModel:
 
     @cached_property
     def vocabulary(self):
-        """The text of every token by its id, as many as the logits have columns; "" where an id has
-        no token.
+        """The text of every token by its id, as many as the logits have columns; "" for no token.
 
         A token that is only a part of a character is shown as the tokenizer spells it.
         """
@@ -87,7 +86,8 @@ class LanguageModel:
         return (texts + [""] * size)[:size]
 
     @cached_property
-    def _knows_whole_words_only(self):
+    def knows_whole_words_only(self):
+        """Whether each token is a whole word, as in a pocket model; all else is read in bytes."""
         backend = self.tokenizer.backend_tokenizer if self.tokenizer.is_fast else None
         if not getattr(getattr(backend, "model", None), "ignore_merges", False):
             return False
@@ -103,7 +103,7 @@ class LanguageModel:
             >>> load_causal_lm("pocket-gpt2").unknown_words("Once upon a time, a chatbot")
             ['chatbot']
         """
-        if not self._knows_whole_words_only:
+        if not self.knows_whole_words_only:
             return []
         encoding = self.tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
@@ -120,7 +120,8 @@ class LanguageModel:
         model, config = self.model, self.model.config
         return (
             f"{self.name}, {PURPOSE[self.kind]}\n"
-            f"  {type(model).__name__}: {self.n_params:,} parameters in {config.num_hidden_layers} layers\n"
+            f"  {type(model).__name__}: {self.n_params:,} parameters "
+            f"in {config.num_hidden_layers} layers\n"
             f"  {config.vocab_size:,} tokens in the vocabulary, {self.context:,} in the context\n"
             f"  {str(model.dtype).removeprefix('torch.')} on {model.device}"
         )
@@ -139,8 +140,7 @@ def load_causal_lm(name="gpt2", fallback=None, device=None):
     Raises:
         ModelNotAvailable: it cannot be had and there is no fallback.
         ValueError, TypeError: a masked model, a device that is not there, a fallback that is not on
-        this
-            machine.
+            this machine.
 
     Example:
         >>> load_causal_lm("pocket-gpt2").name
@@ -150,8 +150,9 @@ def load_causal_lm(name="gpt2", fallback=None, device=None):
 
 
 def load_masked_lm(name="bert-base-uncased", fallback=None, device=None):
-    """Load a masked LM, a model that fills blanks. Arguments and errors are those of
-    `load_causal_lm`.
+    """Load a masked LM, a model that fills blanks.
+
+    Arguments and errors are those of `load_causal_lm`.
 
     Example:
         >>> load_masked_lm("pocket-bert").kind
@@ -165,10 +166,9 @@ def _load(kind, name, fallback, device):
         if not isinstance(given, str | Path) or not str(given).strip():
             raise TypeError(f"A model is named by text, such as 'gpt2', not {shown(given)}.")
     if fallback is not None and not on_disk(str(fallback)):
-        raise ValueError(
-            f"The fallback {shown(str(fallback))} is not on this machine, and a fallback must need no network. "
-            f"Use the bundled {names_of(kind)[0]!r}, or a folder that holds a model."
-        )
+        away = f"The fallback {shown(str(fallback))} is not on this machine"
+        remedy = f"Use the bundled {names_of(kind)[0]!r}, or a folder that holds a model."
+        raise ValueError(f"{away}, and a fallback must need no network. {remedy}")
     device = checked_device(device)
 
     def open_model(name):
@@ -179,8 +179,6 @@ def _load(kind, name, fallback, device):
     except (ModelNotAvailable, KeyboardInterrupt) as error:
         if fallback is None:
             raise
-        print(
-            getattr(error, "reason", f"Loading {shown(str(name))} was interrupted."),
-            f"Using {fallback!r} instead.",
-        )
+        why = getattr(error, "reason", f"Loading {shown(str(name))} was interrupted.")
+        print(f"{why} Using {fallback!r} instead.")
     return open_model(str(fallback))

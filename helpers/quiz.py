@@ -13,47 +13,43 @@ from typing import NamedTuple
 
 import ipywidgets as widgets
 
-from helpers.charts import Picture, show_widget
+from helpers.charts import LiveView, Picture
 
 _GOOD, _OTHER, _NEUTRAL = "#009E73", "#D55E00", "#0072B2"
 _LONG_CHOICES = """<style>
-.lmm-choices.lmm-choices label { display: flex; flex-direction: row-reverse; justify-content: flex-end; gap: 6px;
-  height: auto; padding-left: 5px; line-height: 20px; white-space: normal }
+.lmm-choices.lmm-choices label { display: flex; flex-direction: row-reverse;
+  justify-content: flex-end; gap: 6px; height: auto; padding-left: 5px; line-height: 20px;
+  white-space: normal }
 .lmm-choices input { flex: none }
 </style>"""
 _guesses = {}
 
 
-class _Card(widgets.VBox):
-    """A question above its widgets, and the page that stands in their place where no kernel
-    runs.
-    """
+class _Card(LiveView):
+    """A question above its widgets."""
 
     def __init__(self, question, choices, *below):
-        self.page = Picture(f"<p><strong>{html.escape(question)}</strong></p>{choices}", question)
-        text = f'<div style="max-width:720px;line-height:1.5"><strong>{html.escape(question)}</strong></div>'
-        super().__init__([widgets.HTML(_LONG_CHOICES + text), *below])
-
-    def _ipython_display_(self, **_):
-        show_widget(self, self.page)
+        asked = f"<strong>{html.escape(question)}</strong>"
+        text = f'{_LONG_CHOICES}<div style="max-width:720px;line-height:1.5">{asked}</div>'
+        still = Picture(f"<p>{asked}</p>{choices}", question)
+        super().__init__(still, [widgets.HTML(text), *below])
 
 
 def _verdict(verdict, text, colour):
-    style = f"max-width:720px;margin:4px 0;padding:4px 12px;border-left:4px solid {colour};line-height:1.5"
+    style = "max-width:720px;margin:4px 0;padding:4px 12px;line-height:1.5;overflow-wrap:anywhere"
     words = f"<strong>{html.escape(verdict)}</strong> {html.escape(text)}"
-    note = f'<p role="status" aria-live="polite" style="{style};overflow-wrap:anywhere">{words}</p>'
+    live = f'role="status" aria-live="polite" style="{style};border-left:4px solid {colour}"'
+    note = f"<p {live}>{words}</p>"
     return Picture(note, f"{verdict} {text}".strip())
 
 
 def _radio(choices):
-    return widgets.RadioButtons(
-        options=list(choices), index=None, layout={"width": "auto"}
-    ).add_class("lmm-choices")
+    radio = widgets.RadioButtons(options=list(choices), index=None, layout={"width": "auto"})
+    return radio.add_class("lmm-choices")
 
 
 def quiz(question, choices, answer):
-    """A multiple-choice question. Each choice, once taken, shows its reason; the reader may go on
-    choosing.
+    """A multiple-choice question, which shows the reason of each choice that the reader takes.
 
     Args:
         choices: {choice: reason}, with a reason for the wrong ones too.
@@ -67,32 +63,28 @@ def quiz(question, choices, answer):
         ValueError: the answer is not among the choices, or a choice has no reason.
 
     Example:
-        >>> q = quiz("1 + 1?", {"2": "One more than one.", "11": "That is gluing, not adding."}, answer="2")
+        >>> reasons = {"2": "One more than one.", "11": "That is gluing, not adding."}
+        >>> q = quiz("1 + 1?", reasons, answer="2")
         >>> q.choose("11")
         >>> "gluing" in q.feedback.value
         True
     """
     if answer not in choices:
-        raise ValueError(
-            f"The answer {answer!r} is not among the choices: {', '.join(map(repr, choices))}."
+        known = ", ".join(map(repr, choices))
+        raise ValueError(f"The answer {answer!r} is not among the choices: {known}.")
+    if silent := ", ".join(repr(choice) for choice, reason in choices.items() if not reason):
+        raise ValueError(f"Every choice needs a reason, and {silent} has none.")
+    verdicts = {}
+    for choice, reason in choices.items():
+        judged = (
+            ("Right.", reason, _GOOD) if choice == answer else ("Not this one.", reason, _OTHER)
         )
-    if silent := [choice for choice, reason in choices.items() if not reason]:
-        raise ValueError(
-            f"Every choice needs a reason, and {', '.join(map(repr, silent))} has none."
-        )
-    verdicts = {
-        choice: _verdict("Right.", reason, _GOOD)
-        if choice == answer
-        else _verdict("Not this one.", reason, _OTHER)
-        for choice, reason in choices.items()
-    }
+        verdicts[choice] = _verdict(*judged).html
     options, feedback = _radio(choices), widgets.HTML()
-    options.observe(
-        lambda change: setattr(feedback, "value", verdicts[change["new"]].html), names="value"
-    )
-    why = "<details><summary>Why?</summary>{}</details>"
+    options.observe(lambda change: setattr(feedback, "value", verdicts[change["new"]]), "value")
     items = "".join(
-        f"<li>{html.escape(choice)}{why.format(verdicts[choice].html)}</li>" for choice in choices
+        f"<li>{html.escape(choice)}<details><summary>Why?</summary>{why}</details></li>"
+        for choice, why in verdicts.items()
     )
     card = _Card(question, f"<ul>{items}</ul>", options, feedback)
     card.choose, card.feedback = lambda choice: setattr(options, "value", choice), feedback
@@ -115,9 +107,8 @@ def predict(name, question, choices=None, unit=""):
     """
     if choices is None:
         label = f"your guess{unit and ', in ' + unit}"
-        box = widgets.FloatText(
-            _guesses.get(name, 0.0), description=label, layout={"max_width": "98%"}
-        )
+        guessed, layout = _guesses.get(name, 0.0), {"max_width": "98%"}
+        box = widgets.FloatText(guessed, description=label, layout=layout)
         box.style.description_width = "initial"
     else:
         box = _radio(choices)
@@ -139,8 +130,7 @@ def predict(name, question, choices=None, unit=""):
 
 
 def compare(name, measured, unit=""):
-    """The reader's guess beside what was measured: a `Picture`. Without a guess it shows the
-    measurement alone.
+    """The reader's guess, if there is one, beside what was measured: a `Picture`.
 
     Example:
         >>> compare("docs: never asked", 0.25).text
@@ -155,9 +145,8 @@ def compare(name, measured, unit=""):
     elif isinstance(guess, str):
         remark = ""
     else:
-        remark = (
-            f", which is {_plain(abs(measured - guess))} {'more' if measured > guess else 'less'}"
-        )
+        more = "more" if measured > guess else "less"
+        remark = f", which is {_plain(abs(measured - guess))} {more}"
     return _verdict(f"You guessed {_plain(guess, unit)}.", f"Measured: {value}{remark}.", _NEUTRAL)
 
 
@@ -166,8 +155,7 @@ def _plain(value, unit=""):
 
 
 def exercise(solution, cases, mistakes=None, hint=""):
-    """Make the check of an exercise: it takes the reader's function and returns the verdict, a
-    `Picture`.
+    """Make the check of an exercise: from the reader's function to the verdict, a `Picture`.
 
     Args:
         solution: a function that does it right.
@@ -178,23 +166,20 @@ def exercise(solution, cases, mistakes=None, hint=""):
 
     Raises:
         ValueError: a mistake that no case tells from the solution. An error of the reader's
-        function passes through.
+            function passes through.
 
     Example:
-        >>> check = exercise(lambda x: x * x, [(2,), (3,)], {"That doubles: multiply x with itself.": lambda x: x + x})
+        >>> doubles = {"That doubles: multiply x with itself.": lambda x: x + x}
+        >>> check = exercise(lambda x: x * x, [(2,), (3,)], doubles)
         >>> check(lambda x: 2 * x).text
         'Not yet. That doubles: multiply x with itself.'
     """
-    wanted = [solution(*case) for case in cases]
-    wrong = {
-        diagnosis: [mistake(*case) for case in cases]
-        for diagnosis, mistake in (mistakes or {}).items()
-    }
-    for diagnosis, values in wrong.items():
-        if _same(values, wanted):
-            raise ValueError(
-                f"No case tells this mistake from the solution: {diagnosis!r}. Add one that does."
-            )
+    wanted, wrong = [solution(*case) for case in cases], {}
+    for diagnosis, mistake in (mistakes or {}).items():
+        wrong[diagnosis] = [mistake(*case) for case in cases]
+        if _same(wrong[diagnosis], wanted):
+            alike = f"No case tells this mistake from the solution: {diagnosis!r}."
+            raise ValueError(f"{alike} Add one that does.")
 
     def check(answer):
         values = [answer(*case) for case in cases]
@@ -205,13 +190,11 @@ def exercise(solution, cases, mistakes=None, hint=""):
         for diagnosis, known in wrong.items():
             if _same(values, known):
                 return _verdict("Not yet.", diagnosis, _OTHER)
-        case, value, right = next(
-            row for row in zip(cases, values, wanted, strict=True) if not _same(*row[1:])
-        )
+        rows = zip(cases, values, wanted, strict=True)
+        case, value, right = next(row for row in rows if not _same(*row[1:]))
         called = ", ".join(map(repr, case))
-        return _verdict(
-            "Not yet.", f"For ({called}) it gives {value!r}, not {right!r}. {hint}", _OTHER
-        )
+        told = f"For ({called}) it gives {value!r}, not {right!r}. {hint}"
+        return _verdict("Not yet.", told, _OTHER)
 
     return check
 
@@ -222,17 +205,15 @@ def _same(a, b):
         return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return isinstance(a, bool) == isinstance(b, bool) and math.isclose(
-            a, b, rel_tol=1e-6, abs_tol=1e-9
-        )
+        return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
     return a == b
 
 
 class Round(NamedTuple):
-    """One round of `guess`: a text that breaks off, what may come next, what did, and what each
-    rival had on each.
-    """
+    """A round of `guess`: a text that breaks off, what may come, what did, and what rivals say."""
 
     text: str
     options: tuple
@@ -241,8 +222,7 @@ class Round(NamedTuple):
 
 
 def equal_words(shares):
-    """The score of a guesser: as unsure as choosing among how many equal words? Less is better, and
-    1 is certainty.
+    """The score of a guesser: as unsure as choosing among how many equal words? The best is 1.
 
     `shares` are those, from 0 to 1, that it had on the words that came. The score is the geometric
     mean of 1 / share: infinite where a word came that it had called impossible.
@@ -251,14 +231,13 @@ def equal_words(shares):
         >>> equal_words([1 / 4, 1 / 4]), equal_words([1 / 2, 1 / 8]), equal_words([1.0, 0.0])
         (4.0, 4.0, inf)
     """
-    return (
-        math.inf if 0 in shares else math.prod(1 / share for share in shares) ** (1 / len(shares))
-    )
+    if 0 in shares:
+        return math.inf
+    return math.prod(1 / share for share in shares) ** (1 / len(shares))
 
 
 def guess(rounds):
-    """Guess like a model: lay points on what may come next, and see the share that stood on what
-    came.
+    """Guess like a model: lay points on what may come next, and see how many lay on what came.
 
     Only the ratio of the points counts. Every option keeps at least one, since whoever says "never"
     can be infinitely wrong. All rounds have as many options.
@@ -280,15 +259,14 @@ def guess(rounds):
     return _Game(rounds)
 
 
-class _Game(widgets.VBox):
+class _Game(LiveView):
     def __init__(self, rounds):
         if not rounds:
             raise ValueError("A game needs at least one Round.")
         for one in rounds:
             if one.answer not in one.options:
-                raise ValueError(
-                    f"The answer {one.answer!r} is not among: {', '.join(map(repr, one.options))}."
-                )
+                known = ", ".join(map(repr, one.options))
+                raise ValueError(f"The answer {one.answer!r} is not among: {known}.")
         self._rounds, self._played = list(rounds), []
         self._text, self.feedback = widgets.HTML(), widgets.HTML()
         self._boxes = [widgets.BoundedIntText(1, min=1, max=1000) for _ in rounds[0].options]
@@ -297,12 +275,9 @@ class _Game(widgets.VBox):
         self._button = widgets.Button(icon="check")
         self._button.on_click(lambda _: self._lay() if self._open else self._ask())
         self._ask()
-        super().__init__(
-            [self._text, *self._boxes, self._button, self.feedback], layout={"max_width": "720px"}
-        )
-
-    def _ipython_display_(self, **_):
-        show_widget(self, Picture("<p><em>A game, alive in a running notebook.</em></p>", "a game"))
+        still = Picture("<p><em>A game, alive in a running notebook.</em></p>", "a game")
+        parts = [self._text, *self._boxes, self._button, self.feedback]
+        super().__init__(still, parts, layout={"max_width": "720px"})
 
     def _ask(self):
         """Show the next text, or the first one again."""
@@ -311,9 +286,8 @@ class _Game(widgets.VBox):
         self._open, number, one = True, len(self._played), self._rounds[len(self._played)]
         text = f"<strong>Text {number + 1} of {len(self._rounds)}. What comes next?</strong>"
         style = "white-space:pre-wrap;line-height:1.5;margin:4px 0"
-        self._text.value = (
-            f'{text}<p style="{style}">{html.escape(one.text)} <strong>____</strong></p>'
-        )
+        broken_off = f"{html.escape(one.text)} <strong>____</strong>"
+        self._text.value = f'{text}<p style="{style}">{broken_off}</p>'
         for box, option in zip(self._boxes, one.options, strict=True):
             box.description, box.value, box.disabled = option.strip(), 1, False
         self._button.description, self.feedback.value = "Bet", ""
@@ -332,17 +306,13 @@ class _Game(widgets.VBox):
 
     def _result(self, answer):
         now, scores = self._played[-1], self.scores()
-        rows = "".join(
-            f'<tr><th scope="row" style="text-align:left;padding:2px 12px 2px 0">{html.escape(player)}</th>'
-            f'<td style="padding:2px 12px">{100 * now[player]:.0f} %</td><td>{scores[player]:.2f}</td></tr>'
-            for player in scores
-        )
-        head = "<th></th><th>on this word</th><th>so far: equal words</th>"
+        table = "<tr><th></th><th>on this word</th><th>so far: equal words</th></tr>"
+        left = 'scope="row" style="text-align:left;padding:2px 12px 2px 0"'
+        for player, score in scores.items():
+            share = f'<td style="padding:2px 12px">{100 * now[player]:.0f} %</td>'
+            table += f"<tr><th {left}>{html.escape(player)}</th>{share}<td>{score:.2f}</td></tr>"
         said = f"You had {100 * now['you']:.0f} % on it. So far: {scores['you']:.2f} equal words."
-        return (
-            _verdict(f"It was: {answer}.", said, _NEUTRAL).html
-            + f"<table><tr>{head}</tr>{rows}</table>"
-        )
+        return f"{_verdict(f'It was: {answer}.', said, _NEUTRAL).html}<table>{table}</table>"
 
     def bet(self, points):
         if not self._open:
@@ -352,7 +322,5 @@ class _Game(widgets.VBox):
         self._lay()
 
     def scores(self):
-        return {
-            player: equal_words([shares[player] for shares in self._played])
-            for player in dict(*self._played[:1])
-        }
+        played = self._played
+        return {who: equal_words([turn[who] for turn in played]) for turn in played for who in turn}

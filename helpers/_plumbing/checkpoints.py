@@ -1,5 +1,4 @@
-"""Find the folder that holds a model, make sure that what lies in it is whole and may be opened,
-and read it.
+"""Find the folder that holds a model, make sure that it is whole and may be opened, and read it.
 
 The order is: bundled with this package, a folder on disk, the local cache, a download into the
 cache (see `hub`). Only safetensors weights are read, no code of a checkpoint is ever run, and a
@@ -27,18 +26,17 @@ from helpers._plumbing.files import DATA
 
 
 class KnownModel(NamedTuple):
-    """What can be said of a model before it is there; the size is that of its weights, in 10^6
-    bytes.
-    """
+    """What can be said of a model before it is there."""
 
     kind: str
     n_params: int
-    download_mb: int
+    download_mb: int  # of its weights, in 10^6 bytes
+    is_bundled: bool = False
 
 
 KNOWN_MODELS = {  # a GPT-2 file also stores its causal masks, 4 MB in each layer
-    "pocket-gpt2": KnownModel("causal", 1_171_328, 0),
-    "pocket-bert": KnownModel("masked", 1_190_921, 0),
+    "pocket-gpt2": KnownModel("causal", 1_171_328, 0, is_bundled=True),
+    "pocket-bert": KnownModel("masked", 1_190_921, 0, is_bundled=True),
     "gpt2": KnownModel("causal", 124_439_808, 548),
     "distilgpt2": KnownModel("causal", 81_912_576, 353),
     "gpt2-medium": KnownModel("causal", 354_823_168, 1520),
@@ -65,8 +63,7 @@ class ModelNotAvailable(RuntimeError):
 
 
 def shown(value):
-    """What a sentence shows of a value that came from outside: its repr, cut short where it is
-    long.
+    """What a sentence shows of a value from outside: its repr, cut short where it is long.
 
     Example:
         >>> shown("<b>"), len(shown("x" * 10**6)) < 100
@@ -85,19 +82,15 @@ def names_of(kind):
 
 
 def on_disk(name):
-    """The folder of a bundled model, or of one that the reader keeps; None for a name of the
-    hub.
-    """
-    if name in KNOWN_MODELS and not KNOWN_MODELS[name].download_mb:
+    """The folder of a bundled model, or of the reader's own; None for a name of the hub."""
+    if name in KNOWN_MODELS and KNOWN_MODELS[name].is_bundled:
         return DATA / name
-    return (
-        Path(name) if os.path.isfile(os.path.join(name, "config.json")) else None
-    )  # False, too, for absurd names
+    is_folder = os.path.isfile(os.path.join(name, "config.json"))  # False, too, for absurd names
+    return Path(name) if is_folder else None
 
 
 def find(name, kind=None):
-    """The folder that holds a whole, readable model of that kind, downloaded if it is not on this
-    machine.
+    """The folder that holds a whole, readable model of that kind, downloaded where it is not here.
 
     Raises:
         ModelNotAvailable: it cannot be had, or a file is damaged.
@@ -112,9 +105,7 @@ def find(name, kind=None):
 
 
 def verify(folder, name):
-    """Read every file of a folder in the cache from end to end, and compare it with the digest that
-    the hub gave.
-    """
+    """Read every file of a folder in the cache and compare it with the digest that the hub gave."""
     for file in folder.iterdir():
         if not hub.genuine(file, file.resolve().name):
             raise _damaged(file, name, "it has changed since it was downloaded")
@@ -144,17 +135,13 @@ def read(folder, kind, name, device):
 
 
 def is_short_memory(error):
-    """Whether an error says that the memory does not suffice; PyTorch has a RuntimeError for each
-    kind of device.
-    """
+    """Whether an error says that the memory is too small; PyTorch has no class for that."""
     return isinstance(error, MemoryError) or "memory" in str(error)
 
 
 @contextmanager
 def _short_memory_explained(folder, kind, name, device):
-    """Say what the model needs and which smaller one there is, where the memory does not
-    suffice.
-    """
+    """Say what the model needs and which smaller one there is, where the memory is too small."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -163,56 +150,51 @@ def _short_memory_explained(folder, kind, name, device):
         shapes = []
         for file in _weights(folder):
             with safe_open(file, "pt") as weights:
-                
-                shapes += [weights.get_slice(key).get_shape() for key in weights.keys()]
+                names = list(weights.keys())
+                shapes += [weights.get_slice(name).get_shape() for name in names]
         n_params = sum(map(math.prod, shapes))
-        smaller = [
-            other
-            for other in names_of(kind)
-            if KNOWN_MODELS[other].n_params < n_params and other != name
-        ]
-        best = max(
-            smaller, key=lambda other: KNOWN_MODELS[other].n_params, default=names_of(kind)[0]
-        )
+        sizes = {other: KNOWN_MODELS[other].n_params for other in names_of(kind)}
+        smaller = [other for other in sizes if sizes[other] < n_params and other != name]
+        best = max(smaller, key=sizes.get, default=names_of(kind)[0])
         elsewhere = "" if device.type == "cpu" else ", or device='cpu'"
-        reason = f"{name!r} needs {n_params * 4 / 1e9:.2g} GB of memory, more than {device} has to spare."
-        raise ModelNotAvailable(
-            reason, f"Use a smaller one, such as {best!r}{elsewhere}."
-        ) from None
+        needed = f"{name!r} needs {n_params * 4 / 1e9:.2g} GB of memory"
+        reason, remedy = f"{needed}, more than {device} has to spare.", "Use a smaller one, such as"
+        raise ModelNotAvailable(reason, f"{remedy} {best!r}{elsewhere}.") from None
 
 
 def _from_hub(name, kind):
-    """The folder of the local cache that holds the whole model, downloaded first where it is
-    not.
-    """
-    known = KNOWN_MODELS.get(name)
-    near = (
-        [] if known else difflib.get_close_matches(name.strip().lower(), names_of(kind), cutoff=0.5)
-    )
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    """The folder of the local cache that holds the whole model, downloaded where it is not."""
+    hint = _hint(name, kind)
     try:
         validate_repo_id(name)
         folder = hub.cached_folder(name)
         if not (folder and _weights(folder) and _vocabulary(folder)):
             folder = hub.fetch(name, "config.json")
             _check_kind(name, _kind_of(folder, name), kind)  # before anything else is downloaded
-            folder = hub.fetch(
-                name, "*.json", "*.txt", "*.model", "model*.safetensors"
-            )  # weights last
+            weights_last = "*.json", "*.txt", "*.model", "model*.safetensors"
+            folder = hub.fetch(name, *weights_last)
         return folder
     except HFValidationError:
-        reason = f"{shown(name)} is not available: it is no folder with a config.json, and no name that a hub can have."
-        raise ModelNotAvailable(reason + hint, _OTHER_MODEL) from None
+        neither = "it is no folder with a config.json, and no name that a hub can have."
+        reason = f"{shown(name)} is not available: {neither}{hint}"
+        raise ModelNotAvailable(reason, _OTHER_MODEL) from None
     except hub.DownloadFailed as error:
+        known = KNOWN_MODELS.get(name)
         size = f" ({known.download_mb} MB)" if known else ""
-        remedy = (
-            error.remedy
-            or f"With a connection, run `python -m helpers prefetch {name}`{size} once."
-        )
-        raise ModelNotAvailable(
-            f"{name!r} is not available: it is not in the local cache, and {str(error).rstrip('.')}.{hint}",
-            f"{remedy} Or use the bundled {names_of(known.kind if known else kind)[0]!r}.",
-        ) from None
+        once = f"With a connection, run `python -m helpers prefetch {name}`{size} once."
+        bundled = names_of(known.kind if known else kind)[0]
+        why = f"it is not in the local cache, and {str(error).rstrip('.')}."
+        reason = f"{name!r} is not available: {why}{hint}"
+        remedy = f"{error.remedy or once} Or use the bundled {bundled!r}."
+        raise ModelNotAvailable(reason, remedy) from None
+
+
+def _hint(name, kind):
+    """A question about the known names that are spelled nearly like this one; or ""."""
+    if name in KNOWN_MODELS:
+        return ""
+    near = difflib.get_close_matches(name.strip().lower(), names_of(kind), cutoff=0.5)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def _weights(folder):
@@ -224,11 +206,8 @@ def _weights(folder):
 
 def _vocabulary(folder):
     """The files of a folder that make a tokenizer."""
-    return [
-        file
-        for pattern in ("tokenizer.json", "vocab.*", "*.model")
-        for file in folder.glob(pattern)
-    ]
+    patterns = ("tokenizer.json", "vocab.*", "*.model")
+    return [file for pattern in patterns for file in folder.glob(pattern)]
 
 
 def _kind_of(folder, name):
@@ -236,24 +215,20 @@ def _kind_of(folder, name):
     config = _read_json(folder / "config.json", name)
     family = str(config.get("model_type"))
     if "auto_map" in config and family not in configuration_auto.CONFIG_MAPPING_NAMES:
-        raise ModelNotAvailable(
-            f"{name!r} needs program code of its own, never run here.", _OTHER_MODEL
-        )
+        reason = f"{name!r} needs program code of its own, never run here."
+        raise ModelNotAvailable(reason, _OTHER_MODEL)
     if family in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not config.get("is_decoder"):
         return "masked"
     if family in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         return "causal"
-    raise ValueError(
-        f"{name!r} is a {family!r} model, which neither writes nor fills blanks. {_OTHER_MODEL}"
-    )
+    neither = f"{name!r} is a {family!r} model, which neither writes nor fills blanks."
+    raise ValueError(f"{neither} {_OTHER_MODEL}")
 
 
 def _check_kind(name, found, wanted):
     if wanted not in (None, found):
-        raise ValueError(
-            f"{name!r} is {PURPOSE[found]}. Load it with load_{found}_lm, "
-            f"or name a {wanted} model, such as {names_of(wanted)[0]!r}."
-        )
+        other = f"or name a {wanted} model, such as {names_of(wanted)[0]!r}."
+        raise ValueError(f"{name!r} is {PURPOSE[found]}. Load it with load_{found}_lm, {other}")
 
 
 def _check_files(folder, name):
@@ -267,14 +242,12 @@ def _check_files(folder, name):
         except (OSError, SafetensorError) as error:
             raise _damaged(file, name, error) from None
     if not _weights(folder):
-        reason = (
-            "has no complete safetensors weights. Pickle is not opened: it can run any program."
-        )
-        raise ModelNotAvailable(f"{name!r} {reason}", _OTHER_MODEL)
+        reason = f"{name!r} has no complete safetensors weights. "
+        reason += "Pickle is not opened: it can run any program."
+        raise ModelNotAvailable(reason, _OTHER_MODEL)
     if not _vocabulary(folder):
-        raise ModelNotAvailable(
-            f"{name!r} has no tokenizer: {folder} holds no tokenizer.json.", _OTHER_MODEL
-        )
+        reason = f"{name!r} has no tokenizer: {folder} holds no tokenizer.json."
+        raise ModelNotAvailable(reason, _OTHER_MODEL)
 
 
 def _read_json(file, name):
@@ -288,10 +261,8 @@ def _read_json(file, name):
 
 
 def _damaged(file, name, error):
-    snapshot = (
-        file.parent.parent.name == "snapshots"
-    )  # the layout of the cache: model/snapshots/commit/file
-    remedy = f"Delete {file.parents[2] if snapshot else file.parent} and load the model again."
+    in_cache = file.parent.parent.name == "snapshots"  # its layout: model/snapshots/commit/file
+    remedy = f"Delete {file.parents[2] if in_cache else file.parent} and load the model again."
     if file.is_relative_to(DATA):
         remedy = "Install this package again."
     return ModelNotAvailable(f"A file of {name!r} is missing or damaged: {file} ({error}).", remedy)

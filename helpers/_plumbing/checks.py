@@ -11,15 +11,14 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import NamedTuple
 
-from helpers._plumbing.checkpoints import is_short_memory, shown
-from helpers.models import LanguageModel
+from helpers._plumbing.checkpoints import PURPOSE, is_short_memory, shown
 
 LOWEST_TEMPERATURE = 0.001  # divided by less, logits leave the range of 32-bit numbers
 LONGEST_TOKEN = 128  # characters; that of GPT-2 and above that of most
 MOST_SEQUENCES = 10_000  # texts written at once
 
 
-class Run(NamedTuple):
+class Settings(NamedTuple):
     """The checked arguments of one run of generation."""
 
     max_new_tokens: int
@@ -30,35 +29,27 @@ class Run(NamedTuple):
 
 
 def check_text(lm, text, kind):
-    """Tokenize a text for a model of that kind: `input_ids` [1, n_tokens] and what belongs to
-    them.
-    """
-    if not isinstance(lm, LanguageModel):
+    """Tokenize a text for a model of that kind: `input_ids` [1, n_tokens] and what goes along."""
+    if getattr(lm, "kind", None) not in PURPOSE:
         raise TypeError(f"The first argument must be a model from load_{kind}_lm, not {shown(lm)}.")
     if lm.kind != kind:
-        raise ValueError(
-            f"{lm.name!r} is a {lm.kind} model. This needs a {kind} one, from load_{kind}_lm."
-        )
+        other = f"This needs a {kind} one, from load_{kind}_lm."
+        raise ValueError(f"{lm.name!r} is a {lm.kind} model. {other}")
     if not isinstance(text, str):
-        raise TypeError(
-            f"The text must be a string, such as 'Once upon a time', not {shown(text)}."
-        )
+        such = "The text must be a string, such as 'Once upon a time'"
+        raise TypeError(f"{such}, not {shown(text)}.")
     if not text:
         raise ValueError("The text is empty. Type at least one character.")
-    if (
-        len(text) > LONGEST_TOKEN * lm.context
-    ):  # said without reading it, which takes seconds from a million on
-        fit = f"{lm.name!r} reads at most {lm.context:,} tokens, mostly words or parts of words: shorten it."
-        raise ValueError(f"The text has {len(text):,} characters. {fit}")
+    if len(text) > LONGEST_TOKEN * lm.context:  # to read a million takes seconds
+        fit = f"{lm.name!r} reads at most {lm.context:,} tokens, mostly words or parts of words"
+        raise ValueError(f"The text has {len(text):,} characters. {fit}: shorten it.")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError(
-            "The text holds half a character (a lone surrogate). Remove it, or type it anew."
-        )
+        half = "The text holds half a character (a lone surrogate)."
+        raise ValueError(f"{half} Remove it, or type it anew.")
     encoding = lm.tokenizer(text, return_tensors="pt", verbose=False)
     if (n := encoding.input_ids.shape[1]) > lm.context:
-        raise ValueError(
-            f"The text has {n:,} tokens. {lm.name!r} reads at most {lm.context:,}: shorten it."
-        )
+        fit = f"{lm.name!r} reads at most {lm.context:,}: shorten it."
+        raise ValueError(f"The text has {n:,} tokens. {fit}")
     return encoding
 
 
@@ -68,14 +59,11 @@ def encode(lm, prompt):
 
 
 def check_whole_number(value, name, lowest=1, highest=2**63 - 1):
-    """The value as an int, if it is a whole number in the range, be it NumPy's or PyTorch's; no
-    boolean.
-    """
+    """The value as an int, if it is a whole number in the range, also NumPy's or PyTorch's."""
     number = plain_number(value, name, Integral)
     if not lowest <= number <= highest:
-        raise ValueError(
-            f"{name} must be a whole number from {lowest} to {highest}, not {shown(number)}."
-        )
+        allowed = f"a whole number from {lowest} to {highest}"
+        raise ValueError(f"{name} must be {allowed}, not {shown(number)}.")
     return number
 
 
@@ -83,11 +71,11 @@ def check_sampling(temperature, top_k, lm):
     """The two knobs as plain numbers; a `top_k` that cuts nothing becomes None."""
     temperature = plain_number(temperature, "temperature", Real)
     if not LOWEST_TEMPERATURE <= temperature < math.inf:
-        limit = " The limit towards 0 is greedy decoding: use do_sample=False." * (
-            0 <= temperature < 1
-        )
         least = f"a finite number of at least {LOWEST_TEMPERATURE}, such as 0.8"
-        raise ValueError(f"temperature must be {least}, not {temperature}.{limit}")
+        said = f"temperature must be {least}, not {temperature}."
+        if 0 <= temperature < 1:
+            said += " The limit towards 0 is greedy decoding: use do_sample=False."
+        raise ValueError(said)
     top_k = 0 if top_k is None else check_whole_number(top_k, "top_k", 0)
     if top_k > (size := lm.model.config.vocab_size):
         warn(f"top_k={top_k} cuts nothing: the vocabulary has {size:,} tokens.")
@@ -95,25 +83,9 @@ def check_sampling(temperature, top_k, lm):
 
 
 def check_run(lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length):
-    """The prompt's token ids [1, n_prompt], and the other arguments of `generate_text` as plain
-    values.
-    """
+    """The prompt's ids [1, n_prompt], and the other arguments of `generate_text` as Settings."""
     ids = encode(lm, prompt)
-    n_prompt = ids.shape[1]
-    if max_length is not None:
-        max_new_tokens = check_whole_number(max_length, "max_length") - n_prompt
-        if max_new_tokens < 1:
-            advice = f"Use at least {n_prompt + 1}, or max_new_tokens instead."
-            raise ValueError(
-                f"max_length={max_length} includes the prompt's {n_prompt} tokens. {advice}"
-            )
-    max_new_tokens = check_whole_number(max_new_tokens, "max_new_tokens")
-    if max_new_tokens > (room := lm.context - n_prompt):
-        advice = f"Set max_new_tokens to at most {room}." if room else "Shorten the prompt."
-        total = f"The prompt's {n_prompt} tokens and {max_new_tokens} new ones"
-        raise ValueError(
-            f"{total} are more than the {lm.context} that {lm.name!r} can read. {advice}"
-        )
+    max_new_tokens = _check_length(lm, ids.shape[1], max_new_tokens, max_length)
     if not isinstance(do_sample, bool):
         raise TypeError(f"do_sample must be True or False, not {shown(do_sample)}.")
     if do_sample:
@@ -123,16 +95,31 @@ def check_run(lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, m
         plain_number(0 if top_k is None else top_k, "top_k", Integral)
     seed = None if seed is None else check_whole_number(seed, "seed", 0)
     warn_of_unknown_words(lm, prompt)
-    return ids, Run(max_new_tokens, do_sample, temperature, top_k, seed)
+    return ids, Settings(max_new_tokens, do_sample, temperature, top_k, seed)
+
+
+def _check_length(lm, n_prompt, max_new_tokens, max_length):
+    """How many tokens may be added to a prompt of so many, as an int."""
+    if max_length is not None:
+        max_new_tokens = check_whole_number(max_length, "max_length") - n_prompt
+        if max_new_tokens < 1:
+            advice = f"Use at least {n_prompt + 1}, or max_new_tokens instead."
+            includes = f"max_length={max_length} includes the prompt's {n_prompt} tokens."
+            raise ValueError(f"{includes} {advice}")
+    max_new_tokens = check_whole_number(max_new_tokens, "max_new_tokens")
+    if max_new_tokens > (room := lm.context - n_prompt):
+        advice = f"Set max_new_tokens to at most {room}." if room else "Shorten the prompt."
+        total = f"The prompt's {n_prompt} tokens and {max_new_tokens} new ones are more than"
+        raise ValueError(f"{total} the {lm.context} that {lm.name!r} can read. {advice}")
+    return max_new_tokens
 
 
 def check_count(num_return_sequences, do_sample):
     """How many texts to write, as an int."""
     count = check_whole_number(num_return_sequences, "num_return_sequences", highest=MOST_SEQUENCES)
     if count > 1 and not do_sample:
-        raise ValueError(
-            "With do_sample=False all texts are the same: leave num_return_sequences at 1."
-        )
+        same = "With do_sample=False all texts are the same"
+        raise ValueError(f"{same}: leave num_return_sequences at 1.")
     return count
 
 
@@ -144,33 +131,31 @@ def enough_memory(lm, count):
     except (MemoryError, RuntimeError) as error:
         if not is_short_memory(error):
             raise
-        advice = "Write fewer at once (num_return_sequences), shorter ones (max_new_tokens), or load a smaller model."
-        problem = f"The memory of {lm.model.device} does not suffice to write {count:,} texts with {lm.name!r}."
-        raise ValueError(f"{problem} {advice}") from None
+        problem = f"The memory of {lm.model.device} does not suffice to write {count:,} texts"
+        advice = "Write fewer at once (num_return_sequences), shorter ones (max_new_tokens)"
+        sentence = f"{problem} with {lm.name!r}. {advice}, or load a smaller model."
+        raise ValueError(sentence) from None
 
 
 def check_targets(lm, targets, after_space):
     """The ids of the words as tokens, at a place that comes after a space or does not."""
     if not isinstance(targets, list | tuple) or not all(isinstance(word, str) for word in targets):
-        raise TypeError(
-            f"targets must be a list of words, such as ['cat', 'dog'], not {shown(targets)}."
-        )
+        allowed = "a list of words, such as ['cat', 'dog']"
+        raise TypeError(f"targets must be {allowed}, not {shown(targets)}.")
     if not targets:
-        raise ValueError(
-            "targets is empty. Name a word, or leave it out to consider the whole vocabulary."
-        )
+        advice = "Name a word, or leave it out to consider the whole vocabulary."
+        raise ValueError(f"targets is empty. {advice}")
     found = set()
     for word in targets:
         check_text(lm, word, "masked")
         written = f" {word}" if after_space and not word.startswith(" ") else word
         pieces = lm.tokenizer(written, add_special_tokens=False).input_ids
-        if (
-            len(pieces) != 1 and word in lm.tokenizer.get_vocab()
-        ):  # as the vocabulary spells it: ##ing
+        if len(pieces) != 1 and word in lm.tokenizer.get_vocab():  # as it is spelled there: ##ing
             pieces = lm.tokenizer.convert_tokens_to_ids([word])
         if len(pieces) != 1 or pieces == [lm.tokenizer.unk_token_id]:
-            problem = f"The target {shown(word)} is not one token of {lm.name!r}, and a blank holds exactly one."
-            raise ValueError(f"{problem} Choose another word.")
+            problem = f"The target {shown(word)} is not one token of {lm.name!r}"
+            advice = "and a blank holds exactly one. Choose another word."
+            raise ValueError(f"{problem}, {advice}")
         found.update(pieces)
     return sorted(found)
 
@@ -187,20 +172,16 @@ def warn(sentence):
     frame, level = sys._getframe(), 1
     while frame.f_back and frame.f_globals["__name__"].startswith("helpers."):
         frame, level = frame.f_back, level + 1
-    warnings.warn(
-        "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence), stacklevel=level
-    )
+    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence)
+    warnings.warn(printable, stacklevel=level)
 
 
 def plain_number(value, name, kind):
-    """A scalar of Python, NumPy or PyTorch as Python's int or float; booleans and all else are
-    refused.
-    """
+    """A scalar of Python, NumPy or PyTorch as Python's int or float; all else is refused."""
     plain = value.item() if getattr(value, "ndim", None) == 0 else value
     if isinstance(plain, bool) or not isinstance(plain, kind):
-        raise TypeError(
-            f"{name} must be a {'whole ' if kind is Integral else ''}number, not {shown(value)}."
-        )
+        whole = "whole " if kind is Integral else ""
+        raise TypeError(f"{name} must be a {whole}number, not {shown(value)}.")
     try:
         return int(plain) if kind is Integral else float(plain)
     except OverflowError:

@@ -9,8 +9,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 @contextmanager
 def written_whole(path):
-    """A path to write to inside the block. When the block ends well, the file takes the place of
-    `path`.
+    """A path to write to. When the block ends well, the file takes the place of `path`.
 
     The name is this process's own, so that two processes may write the same file at once.
 

@@ -1,5 +1,4 @@
-"""Bring a model's files from the hub into the local cache, or say within seconds why that cannot be
-done.
+"""Bring a model's files from the hub into the local cache, or say within seconds why not.
 
 The transfer is a process of its own, `python -m helpers._plumbing.hub NAME PATTERN...`, that
 reports every piece of data. The library underneath retries a silent server for minutes; a process
@@ -41,15 +40,13 @@ STALL_SECONDS = 5  # a download that brings no byte for so long counts as broken
 REMEDIES = {  # by the word that a transfer ends with
     "refused": None,
     "unknown": "Check the spelling, or log in with `hf auth login`.",
-    "unwritable": "Free some space there, or set HF_HOME to another folder, and start Python again.",
-    "changed": "Load it again. If that does not help, something between here and the hub changes the data.",
+    "unwritable": "Free some space there, or set HF_HOME to another folder and restart Python.",
+    "changed": "Load it again. If that fails too, something on the way here changes the data.",
 }
 
 
 class DownloadFailed(Exception):
-    """The files could not be had. The text is the reason, as half a sentence; `remedy` is what to
-    do, if known.
-    """
+    """The files could not be had: the reason, as half a sentence, and a `remedy` if known."""
 
     def __init__(self, reason, remedy=None):
         super().__init__(reason)
@@ -57,16 +54,13 @@ class DownloadFailed(Exception):
 
 
 def cached_folder(name):
-    """The folder of the local cache with the model's configuration, or None. The network plays no
-    part.
-    """
+    """The folder of the local cache with the model's configuration, or None. Asks no network."""
     config = try_to_load_from_cache(name, "config.json")
     return Path(config).parent if isinstance(config, str) else None
 
 
 def fetch(name, *patterns):
-    """Download the files of the model's main folder that match, pattern by pattern, and return
-    their folder.
+    """Download the files of the model's main folder that match, and return their folder.
 
     Draws a progress bar when more than a megabyte is to come, and waits for another process that
     downloads the same model. An interruption passes on, once the transfer is ended.
@@ -102,9 +96,48 @@ def fetch(name, *patterns):
     return folder
 
 
+class _Watch:
+    """What is seen of a transfer: how long it may be silent yet, and its bar.
+
+    `hear` takes a line of its output. A transfer that fails, by what it says, raises
+    DownloadFailed.
+    """
+
+    def __init__(self, name):
+        self.name, self.bar, self.last_words = name, tqdm(disable=True), ""
+        self.allow(START_SECONDS, "Python did not start")
+
+    def allow(self, seconds, otherwise):
+        self.deadline, self.silence = monotonic() + seconds, otherwise
+
+    def hear(self, line):
+        word, _, rest = line.strip().partition(" ")
+        if word == "asking":
+            slow = f"{constants.ENDPOINT} did not answer within {ANSWER_SECONDS} seconds"
+            self.allow(ANSWER_SECONDS, slow)
+        elif word in ("waiting", "total", "bytes"):
+            self.allow(STALL_SECONDS, f"the download brought nothing for {STALL_SECONDS} seconds")
+            self.draw(word, rest)
+        elif word in REMEDIES:
+            raise DownloadFailed(rest, REMEDIES[word])
+        else:  # of a traceback the last line names the error
+            self.last_words = re.sub(r"^[a-z_0-9.]+[.]", "", line.strip()) or self.last_words
+
+    def draw(self, word, rest):
+        if word == "total":
+            size, small = {"total": int(rest), "unit": "B", "unit_scale": True}, 1_000_000
+            self.bar.close()
+            self.bar = tqdm(desc=self.name, disable=int(rest) < small, **size)
+        elif word == "waiting" and self.bar.disable:
+            said = f"{self.name}: another process is downloading it, for {{elapsed}} by now"
+            self.bar = tqdm(bar_format=said)
+        self.bar.update(int(rest) if word == "bytes" else 0)
+        self.bar.refresh()
+
+
 def _follow(transfer, name):
     """Watch a transfer to its end, drawing the bar. Raises DownloadFailed where it fails."""
-    lines = queue.Queue()
+    lines, watch = queue.Queue(), _Watch(name)
 
     def pass_on():
         with transfer.stdout as output:
@@ -113,43 +146,16 @@ def _follow(transfer, name):
         lines.put("")
 
     Thread(target=pass_on, daemon=True).start()
-    deadline, silence = monotonic() + START_SECONDS, "Python did not start"
-    bar, last_words = tqdm(disable=True), ""
-    with ExitStack() as ending:
-        ending.callback(lambda: bar.close())  # whichever it is by then
-        while True:
-            try:
-                line = lines.get(timeout=max(0, deadline - monotonic()))
-            except queue.Empty:
-                raise DownloadFailed(
-                    silence + f" ({last_words})" * ("rror" in last_words)
-                ) from None
-            word, _, rest = line.strip().partition(" ")
-            if word == "asking":
-                deadline = monotonic() + ANSWER_SECONDS
-                silence = f"{constants.ENDPOINT} did not answer within {ANSWER_SECONDS} seconds"
-            elif word in ("waiting", "total", "bytes"):
-                deadline = monotonic() + STALL_SECONDS
-                silence = f"the download brought nothing for {STALL_SECONDS} seconds"
-                if word == "total":
-                    bar.close()
-                    small = int(rest) < 1_000_000
-                    bar = tqdm(desc=name, total=int(rest), unit="B", unit_scale=True, disable=small)
-                elif word == "waiting" and bar.disable:
-                    said = f"{name}: another process is downloading it, for {{elapsed}} by now"
-                    bar = tqdm(bar_format=said)
-                bar.update(int(rest) if word == "bytes" else 0)
-                bar.refresh()
-            elif word in REMEDIES:
-                raise DownloadFailed(rest, REMEDIES[word])
-            elif line:
-                last_words = re.sub(r"^[a-z_0-9.]+[.]", "", line.strip()) or last_words
-            elif (
-                transfer.wait()
-            ):  # the end of its output; the last line of a traceback names the error
-                raise DownloadFailed(f"the download failed ({last_words})")
-            else:
-                return
+    try:
+        while line := lines.get(timeout=max(0, watch.deadline - monotonic())):
+            watch.hear(line)
+    except queue.Empty:
+        why = f" ({watch.last_words})" if "rror" in watch.last_words else ""
+        raise DownloadFailed(watch.silence + why) from None
+    finally:
+        watch.bar.close()
+    if transfer.wait():
+        raise DownloadFailed(f"the download failed ({watch.last_words})")
 
 
 class _Reporter(tqdm):
@@ -163,36 +169,18 @@ class _Reporter(tqdm):
 
 
 def _transfer(name, *patterns):
-    """What the other process does: ask which files there are, download those that match and are
-    missing.
-    """
+    """What the other process does: download the files that match and are missing."""
     constants.DOWNLOAD_CHUNK_SIZE = 2**16  # with the usual 10 MB, slow would look like broken
     print("asking", flush=True)
     hub, cache = constants.ENDPOINT, Path(constants.HF_HUB_CACHE)
     try:
         there = HfApi().model_info(name, files_metadata=True).siblings
         sizes = {file.rfilename: file.size for file in there if "/" not in file.rfilename}
-        wanted = dict.fromkeys(
-            file for pattern in patterns for file in sizes if fnmatch(file, pattern)
-        )
-        home = cache / repo_folder_name(repo_id=name, repo_type="model")
-        for folder in ("blobs", "refs"):
-            (home / folder).mkdir(parents=True, exist_ok=True)
-        with _alone(home / "transfer.lock"):
-            missing = [
-                file for file in wanted if not isinstance(try_to_load_from_cache(name, file), str)
-            ]
-            total = sum(sizes[file] or 0 for file in missing)
-            _check_space(
-                cache, total - sum(part.stat().st_size for part in home.glob("blobs/*.part"))
-            )
-            print("total", total, flush=True)
-            for file in missing:
-                _bring(name, file, sizes[file], home)
+        wanted = [file for pattern in patterns for file in sizes if fnmatch(file, pattern)]
+        _bring_missing(name, {file: sizes[file] for file in wanted}, cache)
     except RepositoryNotFoundError:
-        print(
-            f"unknown {hub} has no model of that name, or shows it only to some who are logged in"
-        )
+        shown = "or shows it only to some who are logged in"
+        print(f"unknown {hub} has no model of that name, {shown}")
     except HfHubHTTPError as error:
         wait = error.response.headers.get("Retry-After")
         again = f" and wants to be asked again in {wait} seconds" if wait else ""
@@ -201,6 +189,21 @@ def _transfer(name, *patterns):
         if error.errno is None:  # not the system's: the library makes such of its own
             raise
         print(f"unwritable the cache folder {cache} cannot be written ({error.strerror})")
+
+
+def _bring_missing(name, sizes, cache):
+    """Download the files of {file: size} that the cache lacks, when no other process does so."""
+    home = cache / repo_folder_name(repo_id=name, repo_type="model")
+    for folder in ("blobs", "refs"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    with _alone(home / "transfer.lock"):
+        missing = [f for f in sizes if not isinstance(try_to_load_from_cache(name, f), str)]
+        total = sum(sizes[file] or 0 for file in missing)
+        begun = sum(part.stat().st_size for part in home.glob("blobs/*.part"))
+        _check_space(cache, total - begun)
+        print("total", total, flush=True)
+        for file in missing:
+            _bring(name, file, sizes[file], home)
 
 
 def _check_space(cache, needed):
@@ -212,9 +215,7 @@ def _check_space(cache, needed):
 
 @contextmanager
 def _alone(lock):
-    """Wait until no other process downloads the same model. A lock ends with its process, however
-    that ends.
-    """
+    """Wait until no other process downloads the same model. A lock ends with its process."""
     with ExitStack() as held:
         while True:
             with suppress(TimeoutError):
@@ -225,36 +226,17 @@ def _alone(lock):
 
 
 def _bring(name, file, size, home):
-    """Download a file, going on where an earlier attempt ended, and give it its place in the cache
-    if it is genuine.
-    """
+    """Download a file if its content is not there yet, and give it its place in the cache."""
     url = hf_hub_url(name, file)
     known = get_hf_file_metadata(url)
     blob, place = home / "blobs" / known.etag, home / "snapshots" / known.commit_hash / file
     part = blob.with_name(f"{known.etag}.part")
     if not blob.exists():
-        with part.open("ab") as content:
-            start = content.tell()
-            if size is None or start > size:
-                start = content.seek(0)
-                content.truncate()
-            print("bytes", start, flush=True)
-            headers = build_hf_headers() | {
-                "Accept-Encoding": "identity"
-            }  # parts of a compressed file do not join
-            http_get(
-                url,
-                content,
-                resume_size=start,
-                headers=headers,
-                expected_size=size,
-                tqdm_class=_Reporter,
-            )
+        _bring_content(url, size, part)
         if not genuine(part, known.etag, lambda: print("bytes 0", flush=True)):
             part.unlink()
-            print(
-                f"changed the bytes of {file} are not those that {constants.ENDPOINT} promised: they were deleted"
-            )
+            promised = f"are not those that {constants.ENDPOINT} promised"
+            print(f"changed the bytes of {file} {promised}: they were deleted")
             sys.exit()
         part.replace(blob)
     (home / "refs" / "main").write_text(known.commit_hash)
@@ -266,17 +248,29 @@ def _bring(name, file, size, home):
     print("bytes 0", flush=True)  # a sign of life after an empty file, too
 
 
-def genuine(file, digest, tick=lambda: None):
-    """Whether a file has the digest that names it: SHA-256, or for a small file Git's SHA-1. `tick`
-    is called at times.
+def _bring_content(url, size, part):
+    """Download what a part lacks of a file of so many bytes, where an earlier attempt ended."""
+    with part.open("ab") as content:
+        start = content.tell()
+        if size is None or start > size:
+            start = content.seek(0)
+            content.truncate()
+        print("bytes", start, flush=True)
+        whole = {"Accept-Encoding": "identity"}  # parts of a compressed file do not join
+        options = {"headers": build_hf_headers() | whole, "tqdm_class": _Reporter}
+        http_get(url, content, resume_size=start, expected_size=size, **options)
 
-    Any other name says nothing of the content, and counts as a match.
+
+def genuine(file, digest, tick=lambda: None):
+    """Whether a file has the digest that names it: SHA-256, or for a small file Git's SHA-1.
+
+    Any other name says nothing of the content, and counts as a match. `tick` is called at times.
     """
     if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", digest):
         return True
-    found = (
-        hashlib.sha256() if len(digest) == 64 else hashlib.sha1(b"blob %d\0" % file.stat().st_size)
-    )
+    found = hashlib.sha256()
+    if len(digest) == 40:
+        found = hashlib.sha1(b"blob %d\0" % file.stat().st_size)
     with file.open("rb") as content:
         while piece := content.read(2**24):
             found.update(piece)

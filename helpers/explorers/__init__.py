@@ -1,15 +1,21 @@
-"""Explorers: a language model under sliders, alive in JupyterLab and Colab.
+"""Explorers: language models under sliders, alive in JupyterLab and Colab.
 
-Core ipywidgets only, the same on versions 7.7.1 and 8: `sampling` for causal models, `fill_mask`
-for masked ones, `reading` for both beside each other, `rulers` for answers that are stored; `bars`
-is what they are made of.
+One module each, core ipywidgets only, the same on versions 7.7.1 and 8: `sampling` for causal
+models, `fill_mask` for masked ones, `reading` for both beside each other, `rulers` for answers that
+are stored, `training_cost` for a budget. What they share begins with an underscore.
 """
 
-from helpers.explorers._bars import Bar, bars_html, labelled, status_html
+from helpers.explorers._bars import Bar, bars_html, status_html
+from helpers.explorers._controls import labelled
 from helpers.explorers.fill_mask import FillMaskExplorer, fill_mask_picture
 from helpers.explorers.reading import ReadingExplorer, reading_picture
 from helpers.explorers.rulers import RulerExplorer, ruler_picture
 from helpers.explorers.sampling import SamplingExplorer, sampling_picture
+from helpers.explorers.training_cost import (
+    TrainingCostExplorer,
+    training_cost,
+    training_cost_picture,
+)
 
 __all__ = [
     "Bar",
@@ -17,6 +23,7 @@ __all__ = [
     "ReadingExplorer",
     "RulerExplorer",
     "SamplingExplorer",
+    "TrainingCostExplorer",
     "bars_html",
     "fill_mask_picture",
     "labelled",
@@ -24,4 +31,6 @@ __all__ = [
     "ruler_picture",
     "sampling_picture",
     "status_html",
+    "training_cost",
+    "training_cost_picture",
 ]

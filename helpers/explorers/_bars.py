@@ -1,15 +1,12 @@
-"""What the explorers are made of: bars, sentences and texts as HTML, and sliders with a number box.
+"""What the explorers show: bars, sentences and texts as HTML.
 
 Pure functions turn values into HTML. All that comes from a text is escaped, and shown by a sign
 where it could not be seen. Left out: matplotlib, threads, JavaScript.
 """
 
 import html
-import math
 import unicodedata
 from typing import NamedTuple
-
-import ipywidgets as widgets
 
 from helpers._plumbing.files import DATA
 
@@ -17,9 +14,7 @@ STYLE = (DATA / "explorers.css").read_text(encoding="utf-8")
 
 
 class Bar(NamedTuple):
-    """A row of `bars_html`: a token (or words about several), its probability, and the exact one if
-    it is known.
-    """
+    """A token, or words about several, its probability, and the exact one where it is known."""
 
     label: str
     probability: float
@@ -57,7 +52,18 @@ def bars_html(bars, caption=""):
     head = f'<th>token</th><td class="wide">{axis}</td><th><i></i>model %</th>'
     head += "<th><b></b>truth %</th>" if with_truth else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f'<style>{STYLE}</style><div class="lmm-bars">{table}<small>{visible(caption)}</small></div>'
+    table += f"<small>{visible(caption)}</small>"
+    return f'<style>{STYLE}</style><div class="lmm-bars">{table}</div>'
+
+
+def bar_lines(bars):
+    """Bars as lines of text."""
+    lines = []
+    for bar in bars:
+        label = repr(bar.label) if bar.is_token else bar.label
+        truth = "" if bar.truth is None else f"  truth {bar.truth:.1%}"
+        lines.append(f"  {label:16} {'' if bar.kept else 'cut '}{bar.probability:.1%}{truth}")
+    return lines
 
 
 def _percent(p):
@@ -65,9 +71,7 @@ def _percent(p):
 
 
 def visible(text, keep=" \n\t"):
-    """Text as HTML: markup escaped, and a sign for each character that would not be seen, except
-    those to keep.
-    """
+    """Text as HTML: markup escaped, and a sign for each character that would not be seen."""
 
     def show(c):
         hidden = unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
@@ -98,38 +102,3 @@ def texts_html(prompt, continuations):
         ' aria-live="polite"' if len(continuations) > 1 else ""
     )  # of a single text the status tells each step
     return f'<div class="lmm-texts"{live}>{"".join(cards)}</div>'
-
-
-def labelled(box, slider, to_box):
-    """A slider behind the labelled number box that leads it: only the box has a name that screen
-    readers can say.
-
-    `to_box` gives the number in the box for a position of the slider.
-
-    Example:
-        >>> labelled(widgets.IntText(5, description="k"), widgets.IntSlider(), int).children[1].value
-        5
-    """
-
-    def follow(_=None):
-        if to_box(slider.value) != box.value and not math.isnan(box.value):
-            slider.value = box.value
-
-    slider.observe(lambda change: setattr(box, "value", to_box(change["new"])), names="value")
-    box.observe(follow, names="value")
-    follow()
-    slider.readout, slider.layout = (
-        False,
-        {"flex": "1 1 150px", "width": "auto", "min_width": "120px"},
-    )
-    layout = {"flex": "1 1 auto", "width": "330px", "min_width": "0", "max_width": "100%"}
-    return widgets.HBox([sized(box), slider], layout=layout)
-
-
-def sized(control, width="170px"):
-    control.layout.width, control.style.description_width = width, "84px"
-    return control
-
-
-def row(*controls):
-    return widgets.HBox(controls, layout={"flex_flow": "row wrap"})

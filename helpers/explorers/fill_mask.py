@@ -1,5 +1,4 @@
-"""Blanks in a text: what a masked language model would write there, and how that changes as the
-right side appears.
+"""Blanks in a text: what a masked language model would write there as the right side appears.
 
 The answers are those of `fill_mask`, asked once for every length of the right context when the
 text, the words to compare or the model changes. Moving the slider only shows another of them. Left
@@ -15,8 +14,10 @@ import ipywidgets as widgets
 
 from helpers._plumbing.checks import check_whole_number
 from helpers.charts import Picture
-from helpers.explorers._bars import Bar, bars_html, labelled, row, sized, status_html, visible
-from helpers.explorers._explorer import Explorer, bar_lines, load_lines, never_seen
+from helpers.explorers._bars import Bar, bar_lines, bars_html, status_html, visible
+from helpers.explorers._controls import labelled, row, sized
+from helpers.explorers._explorer import ModelExplorer, never_seen
+from helpers.explorers._scripts import fill_script
 from helpers.fill_mask import BLANK, fill_mask
 from helpers.lab import pocketweb
 from helpers.models import load_masked_lm
@@ -29,28 +30,21 @@ OFFERED = (
     "albert-base-v2",
 )
 SHOWN = 10  # bars for each blank; one more row sums up the rest of the vocabulary
-# words to the right of the first blank that appear one at a time; the last brings all that follow
-ONE_BY_ONE = 24
+ONE_BY_ONE = 24  # words on the right that appear one at a time; the last brings all that follow
 WORD = re.compile(rf"\s*(?:{re.escape(BLANK)}|\w+(?:['’]\w+)*|\S)")
 
 
 class View(NamedTuple):
-    """A text up to a word on the right of its first blank, and what is known about the blanks in
-    it.
-    """
+    """A text up to a word on the right of its first blank, and what is known about its blanks."""
 
     shown: str
     hidden: str
     blanks: list  # for each blank in `shown` the list of its Candidates
-    # exact {token text: probability}: of a pocket model, for one blank, inside the language; else
-    # {}
-    truth: dict
+    truth: dict  # exact {token text: probability}: a pocket model, one blank, its language; or {}
 
 
 def _views(lm, text, targets):
-    """A View for each length of the right context: one forward pass each. The errors are those of
-    `fill_mask`.
-    """
+    """A View for each length of the right context. The errors are those of `fill_mask`."""
     views = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the status names unknown words
@@ -60,7 +54,7 @@ def _views(lm, text, targets):
         for cut in [*cuts[:-1], len(right)]:
             shown = left + BLANK + right[:cut]
             blanks, single = fill_mask(lm, shown, SHOWN, targets), shown.count(BLANK) == 1
-            truth = pocketweb.blank(shown) if single and lm._knows_whole_words_only else {}
+            truth = pocketweb.blank(shown) if single and lm.knows_whole_words_only else {}
             views.append(View(shown, right[cut:], [blanks] if single else blanks, truth))
     return views
 
@@ -72,44 +66,36 @@ def _look(lm, view):
     for n, (bars, candidates) in enumerate(zip(tables, view.blanks, strict=True), 1):
         name = f"blank {n}" if len(tables) > 1 else ""
         columns += f"<div><strong>{name}</strong>{bars_html(bars)}</div>"
-        best.append(
-            f"{name} {candidates[0].token!r} {100 * candidates[0].probability:.1f} %".strip()
-        )
-    shown, hidden = (
-        len(WORD.findall(part)) for part in (view.shown.partition(BLANK)[2], view.hidden)
-    )
+        likeliest = f"{candidates[0].token!r} {100 * candidates[0].probability:.1f} %"
+        best.append(f"{name} {likeliest}".strip())
+    right = view.shown.partition(BLANK)[2]
+    shown, hidden = (len(WORD.findall(part)) for part in (right, view.hidden))
     sentence = f"{shown} of {shown + hidden} words to the right shown; likeliest: {', '.join(best)}"
     caption = f"<small>{html.escape(f'{lm.name}; · is a space. {_remark(lm, view)}')}</small>"
-    return (
-        f'{_text_html(view)}<div class="lmm-pair lmm-blanks">{columns}{caption}</div>',
-        sentence,
-        tables,
-    )
+    pair = f'<div class="lmm-pair lmm-blanks">{columns}{caption}</div>'
+    return _text_html(view) + pair, sentence, tables
 
 
 def _bars(lm, candidates, truth):
-    tokens = [lm.vocabulary[candidate.token_id] for candidate in candidates]
-    exact = [truth.get(token, 0.0) if truth else None for token in tokens]
-    bars = [
-        Bar(token, c.probability, truth=p)
-        for token, c, p in zip(tokens, candidates, exact, strict=True)
-    ]
+    bars = []
+    for candidate in candidates:
+        token = lm.vocabulary[candidate.token_id]
+        exact = truth.get(token, 0.0) if truth else None
+        bars.append(Bar(token, candidate.probability, truth=exact))
     rest = max(0.0, 1 - sum(bar.probability for bar in bars))
-    rest_truth = max(0.0, 1 - sum(exact)) if truth else None
-    return [
-        *bars,
-        Bar(f"+ {len(lm.vocabulary) - len(bars):,} others", rest, truth=rest_truth, is_token=False),
-    ]
+    rest_truth = max(0.0, 1 - sum(bar.truth for bar in bars)) if truth else None
+    others = f"+ {len(lm.vocabulary) - len(bars):,} others"
+    return [*bars, Bar(others, rest, truth=rest_truth, is_token=False)]
 
 
 def _remark(lm, view):
     if len(view.blanks) > 1:
         return "Each blank is filled as if nobody knew what goes into the others."
-    if lm._knows_whole_words_only and not view.truth:
+    if view.truth:
+        return "The truth is exact: among all PocketWeb texts that begin like this."
+    if lm.knows_whole_words_only:
         return "No PocketWeb text begins like this, so there is no truth to show."
-    return (
-        "The truth is exact: among all PocketWeb texts that begin like this." if view.truth else ""
-    )
+    return ""
 
 
 def _text_html(view):
@@ -121,41 +107,38 @@ def _text_html(view):
 
 
 def fill_mask_picture(lm, text, targets=None, right_words=None):
-    """What `FillMaskExplorer` shows, as it stands still, for a page that is read without a kernel:
-    a `Picture`.
+    """What `FillMaskExplorer` shows, as it stands still, for a page without a kernel: a `Picture`.
 
     `right_words` says how many words to the right of the first blank the model sees; by default
     all. Errors are those of `fill_mask`, and a ValueError for a `right_words` that the text does
     not have.
 
     Example:
-        >>> "0 of 3 words" in fill_mask_picture(load_masked_lm("pocket-bert"), "The [MASK] sat on it", None, 0).text
+        >>> lm = load_masked_lm("pocket-bert")
+        >>> "0 of 3 words" in fill_mask_picture(lm, "The [MASK] sat on it", right_words=0).text
         True
     """
     views = _views(lm, text, targets)
     last = len(views) - 1
-    view = views[
-        last if right_words is None else check_whole_number(right_words, "right_words", 0, last)
-    ]
-    page, sentence, tables = _look(lm, view)
-    lines = [f"{view.shown!r} filled by {lm.name}; {sentence}"]
+    n = last if right_words is None else check_whole_number(right_words, "right_words", 0, last)
+    page, sentence, tables = _look(lm, views[n])
+    lines = [f"{views[n].shown!r} filled by {lm.name}; {sentence}"]
     for number, bars in enumerate(tables, 1):
         lines += [f" blank {number}"] if len(tables) > 1 else []
         lines += bar_lines(bars)
     return Picture(status_html(sentence) + page, "\n".join(lines))
 
 
-class FillMaskExplorer(Explorer):
-    """A masked language model with a text to edit: bars for each blank, and a slider that reveals
-    the right side.
+class FillMaskExplorer(ModelExplorer):
+    """A masked language model with a text to edit, and a slider that reveals the right side.
 
     The controls are attributes, so that a cell can move them: `text`, `model`, `targets` (words
-    with commas between them), `right_words`, `show_code`. What changes are `bars` and `status`,
-    each a `widgets.HTML`.
+    with commas between them), `right_words`, `show_code`. What changes are `bars`, for each blank
+    in the text, and `status`, each a `widgets.HTML`.
 
     Raises:
         ValueError, TypeError: what `fill_mask` would refuse. Later on, such sentences stand in
-        `status`.
+            `status`.
 
     Example:
         >>> explorer = FillMaskExplorer(load_masked_lm("pocket-bert"), "The [MASK] sat on the mat.")
@@ -169,15 +152,12 @@ class FillMaskExplorer(Explorer):
         super().__init__(f"A text with blanks and a slider on {lm.name}")
         model = self._offer(lm, OFFERED)
         self.text = sized(widgets.Textarea(text, description="text", rows=2), "auto")
-        self.targets = sized(widgets.Text(", ".join(targets or ()), description="targets"), "330px")
-        self.targets.placeholder, self.targets.continuous_update = (
-            "such as cat, dog, then Enter",
-            False,
-        )
-        self.right_words, self._slider = (
-            widgets.BoundedIntText(description="right words"),
-            widgets.IntSlider(),
-        )
+        words = ", ".join(targets or ())
+        self.targets = sized(widgets.Text(words, description="targets"), "330px")
+        self.targets.placeholder = "such as cat, dog, then Enter"
+        self.targets.continuous_update = False
+        self.right_words = widgets.BoundedIntText(description="right words")
+        self._slider = widgets.IntSlider()
         self.bars, self._code.rows = widgets.HTML(), 12
         self.children = [
             self.text,
@@ -196,16 +176,10 @@ class FillMaskExplorer(Explorer):
     def code(self):
         """The plain transformers script that gives the numbers of the bars."""
         view, tokenizer = self._views[self.right_words.value], self.lm.tokenizer
-        ids = sorted({candidate.token_id for candidates in view.blanks for candidate in candidates})
-        text, found = (
-            view.shown.replace(BLANK, tokenizer.mask_token),
-            "[found]" if len(view.blanks) == 1 else "found",
-        )
-        targets = f", targets={tokenizer.convert_ids_to_tokens(ids)}" if self._words() else ""
-        load = "from transformers import pipeline" + load_lines(
-            self.lm, _LOAD_BUNDLED, _LOAD_FROM_HUB
-        )
-        return load + _FILL.format(text=text, n=SHOWN, targets=targets, found=found)
+        ids = {candidate.token_id for candidates in view.blanks for candidate in candidates}
+        targets = tokenizer.convert_ids_to_tokens(sorted(ids)) if self._words() else None
+        text = view.shown.replace(BLANK, tokenizer.mask_token)
+        return fill_script(self.lm, text, SHOWN, targets, several=len(view.blanks) > 1)
 
     def _words(self):
         return [word.strip() for word in self.targets.value.split(",") if word.strip()] or None
@@ -222,10 +196,7 @@ class FillMaskExplorer(Explorer):
 
     def _reveal_all(self):
         last, self.right_words.value = len(self._views) - 1, 0  # a position that every text has
-        self._slider.max, self._slider.disabled = (
-            max(1, last),
-            not last,
-        )  # a slider needs two positions
+        self._slider.max, self._slider.disabled = max(1, last), not last  # it needs two positions
         self.right_words.max = last
         self.right_words.value = last
         self._draw()
@@ -235,18 +206,3 @@ class FillMaskExplorer(Explorer):
             return None
         self.bars.value, sentence, _ = _look(self.lm, self._views[self.right_words.value])
         return sentence, never_seen(self.lm, self.text.value)
-
-
-_LOAD_BUNDLED = """
-from helpers.models import load_masked_lm
-
-lm = load_masked_lm({name!r})
-fill = pipeline("fill-mask", model=lm.model, tokenizer=lm.tokenizer)"""
-_LOAD_FROM_HUB = """
-fill = pipeline("fill-mask", model={name!r})"""
-_FILL = """
-found = fill({text!r}, top_k={n}{targets})
-for candidates in {found}:
-    for candidate in candidates:
-        print(repr(candidate["token_str"]), f"{{candidate['score']:.1%}}")
-"""

@@ -1,5 +1,4 @@
-"""One text, read in two ways: from the left by a causal model, from both sides of a blank by a
-masked one.
+"""One text, read in two ways: from the left by a causal model, around a blank by a masked one.
 
 The words behind the blank are revealed one by one. Both models read when the text changes, once for
 every number of revealed words; moving the slider only picks what they said then. The rows are the
@@ -18,8 +17,10 @@ import torch
 
 from helpers._plumbing.checks import check_text, check_whole_number
 from helpers.charts import Picture
-from helpers.explorers._bars import Bar, bars_html, labelled, row, sized, status_html, visible
-from helpers.explorers._explorer import Explorer, load_lines, never_seen
+from helpers.explorers._bars import Bar, bars_html, status_html, visible
+from helpers.explorers._controls import labelled, row, sized
+from helpers.explorers._explorer import ModelExplorer, never_seen
+from helpers.explorers._scripts import reading_script
 from helpers.fill_mask import BLANK
 from helpers.generation import next_token_logits
 from helpers.lab import pocketweb
@@ -38,27 +39,15 @@ class Readings(NamedTuple):
 
 
 def _read(causal, masked, text):
-    """Let both models read a text: the causal one once, the masked one at every place of the
-    slider.
-    """
-    check_text(masked, text, "masked")
-    left, *right = text.split(BLANK)
-    if len(right) != 1 or not left.strip() or not right[0].strip():
-        raise ValueError(
-            f'The text must hold one {BLANK} with words on both sides, such as "{TEXT}"'
-        )
-    before, words = (
-        left.removesuffix(" "),
-        re.findall(r"\s*\S+(?:\s+$)?", right[0]),
-    )  # that space is the blank's
-    check_text(causal, before, "causal")
+    """Let both models read a text: the masked one at every place of the slider."""
+    left, before, words = _split(causal, masked, text)
     asked = [(causal, next_token_logits, pocketweb.next_token, before)]
     for n in range(len(words) + 1):
         asked.append((masked, _blank_logits, pocketweb.blank, left + BLANK + "".join(words[:n])))
     said, true = [], []
     for lm, logits, exact, x in asked:
         said.append(_by_word(zip(lm.vocabulary, logits(lm, x).softmax(-1).tolist(), strict=True)))
-        true.append(_by_word(exact(x).items() if lm._knows_whole_words_only else ()))
+        true.append(_by_word(exact(x).items() if lm.knows_whole_words_only else ()))
     highest = Counter()
     for probabilities in said + true:
         highest |= probabilities  # the larger one for each word
@@ -68,20 +57,29 @@ def _read(causal, masked, text):
     return Readings(left, words, first, others)
 
 
+def _split(causal, masked, text):
+    """What stands before the blank, the same without the blank's space, and the words behind it."""
+    check_text(masked, text, "masked")
+    left, *right = text.split(BLANK)
+    if len(right) != 1 or not left.strip() or not right[0].strip():
+        example = f'such as "{TEXT}"'
+        raise ValueError(f"The text must hold one {BLANK} with words on both sides, {example}")
+    before = left.removesuffix(" ")
+    check_text(causal, before, "causal")
+    return left, before, re.findall(r"\s*\S+(?:\s+$)?", right[0])
+
+
 def _blank_logits(lm, text):
     """The scores [vocab] of a masked model for the blank in a text."""
-    encoding = check_text(lm, text.replace(BLANK, lm.tokenizer.mask_token), "masked").to(
-        lm.model.device
-    )
+    encoding = check_text(lm, text.replace(BLANK, lm.tokenizer.mask_token), "masked")
+    encoding = encoding.to(lm.model.device)
     with torch.no_grad():
         logits = lm.model(**encoding).logits[0]  # [n_tokens, vocab]
     return logits[encoding.input_ids[0] == lm.tokenizer.mask_token_id][0].float()
 
 
 def _by_word(pairs):
-    """(token, probability) pairs as {word: probability}, whether a token has a space before it or
-    not.
-    """
+    """(token, probability) pairs as {word: probability}, with or without a space before it."""
     words = Counter()
     for token, probability in pairs:
         words[token.strip(" ")] += probability
@@ -92,47 +90,42 @@ def _bars(words, said, true):
     """A bar for each of the words, and one for all others."""
     bars = [Bar(word, said[word], truth=true[word] if true else None) for word in words]
     rest, true_rest = (max(0.0, 1 - sum(p[word] for word in words)) for p in (said, true))
-    return [*bars, Bar("all other words", rest, truth=true_rest if true else None, is_token=False)]
+    others = Bar("all other words", rest, truth=true_rest if true else None, is_token=False)
+    return [*bars, others]
 
 
 def _look(causal, masked, readings, n):
-    """With n words revealed: what each model sees and says, as HTML, and a sentence. Runs no
-    model.
-    """
+    """With n words revealed: what each model sees and says, as HTML, and a sentence."""
     left, words, first, others = readings
     panels, guesses = [], []
     for lm, bars, seen in ((causal, first, 0), (masked, others[n], n)):
         hidden = re.sub(r"\S+", r"<s>\g<0></s>", visible("".join(words[seen:])))
         text = f"{visible(left)}<mark>?</mark>{visible(''.join(words[:seen]))}{hidden}"
-        caption = (
-            f"It sees all before the blank and {seen or 'no'} word{'s' * (seen != 1)} behind it."
-        )
+        plural = "s" if seen != 1 else ""
+        caption = f"It sees all before the blank and {seen or 'no'} word{plural} behind it."
         head = f'<p class="lmm-sees"><strong>{html.escape(lm.name)}</strong>{text}</p>'
         panels.append(head + bars_html(bars, caption))
         best = max(bars[:-1], key=lambda bar: bar.probability)
         guesses.append(f"{lm.name} guesses {best.label!r} ({best.probability:.1%})")
-    return (
-        panels,
-        f"{n} of {len(words)} words behind the blank revealed: {guesses[0]}, {guesses[1]}.",
-    )
+    revealed = f"{n} of {len(words)} words behind the blank revealed"
+    return panels, f"{revealed}: {guesses[0]}, {guesses[1]}."
 
 
 def reading_picture(causal, masked, text=TEXT, revealed=0):
-    """The bars of `ReadingExplorer` as they stand still, for a page that is read without a kernel:
-    a `Picture`.
+    """The bars of `ReadingExplorer` as they stand still, for a page without a kernel: a `Picture`.
 
     Args:
         revealed: how many words behind the blank the masked model may see.
 
     Raises:
         ValueError, TypeError: a model of the wrong kind, not one [MASK] with words on both sides, a
-        text that is too
-            long, more words to reveal than there are.
+            text that is too long, more words to reveal than there are.
 
     Example:
         >>> from helpers.models import load_causal_lm, load_masked_lm
         >>> pair = load_causal_lm("pocket-gpt2"), load_masked_lm("pocket-bert")
-        >>> "2 of 4 words" in reading_picture(*pair, "The [MASK] sat on the mat.", revealed=2).text
+        >>> picture = reading_picture(*pair, "The [MASK] sat on the mat.", revealed=2)
+        >>> "2 of 4 words" in picture.text
         True
     """
     readings = _read(causal, masked, text)
@@ -141,17 +134,15 @@ def reading_picture(causal, masked, text=TEXT, revealed=0):
     text = sentence
     for bars in zip(readings.causal, readings.masked[n], strict=True):
         text += f"\n  {bars[0].label!r:18}"
-        for lm, (_, probability, _, truth, _) in zip((causal, masked), bars, strict=True):
-            text += f" {lm.name} {probability:6.1%}" + (
-                "" if truth is None else f" truth {truth:6.1%}"
-            )
+        for lm, bar in zip((causal, masked), bars, strict=True):
+            truth = "" if bar.truth is None else f" truth {bar.truth:6.1%}"
+            text += f" {lm.name} {bar.probability:6.1%}{truth}"
     pair = "".join(f"<div>{panel}</div>" for panel in panels)
     return Picture(f'{status_html(sentence)}<div class="lmm-pair">{pair}</div>', text)
 
 
-class ReadingExplorer(Explorer):
-    """The same text for a causal and a masked model: bars for the hidden word, and a slider that
-    reveals what follows.
+class ReadingExplorer(ModelExplorer):
+    """The same text for a causal and a masked model, and a slider that reveals what follows.
 
     The controls are attributes, so that a cell can move them: `text` (holds one [MASK], with words
     on both sides), `revealed` (how many words behind the blank are shown) and `show_code`. What
@@ -161,7 +152,7 @@ class ReadingExplorer(Explorer):
 
     Raises:
         ValueError, TypeError: what `reading_picture` would refuse. Later on, such sentences stand
-        in `status`.
+            in `status`.
 
     Example:
         >>> from helpers.models import load_causal_lm, load_masked_lm
@@ -174,29 +165,18 @@ class ReadingExplorer(Explorer):
     def __init__(self, causal, masked, text=TEXT):
         self._readings = _read(causal, masked, text)
         super().__init__(f"A slider on {causal.name} and {masked.name}")
-        self.causal, self.masked = causal, masked
-        self.text = sized(
-            widgets.Textarea(text, description="text", rows=2, continuous_update=False), "auto"
-        )
-        self.revealed = widgets.BoundedIntText(
-            0, min=0, max=len(self._readings.words), description="revealed"
-        )
-        self._slider = widgets.IntSlider(0, min=0, max=self.revealed.max)
-        layout = {
-            "flex": "1 1 300px",
-            "min_width": "0",
-            "max_width": "98%",
-            "padding": "0 10px 0 0",
-        }
-        self.causal_bars, self.masked_bars = (
-            widgets.HTML(layout=layout),
-            widgets.HTML(layout=layout),
-        )
+        self.causal, self.masked, last = causal, masked, len(self._readings.words)
+        self.text = widgets.Textarea(text, description="text", rows=2, continuous_update=False)
+        self.revealed = widgets.BoundedIntText(0, min=0, max=last, description="revealed")
+        self._slider = widgets.IntSlider(0, min=0, max=last)
+        layout = {"flex": "1 1 300px", "min_width": "0", "max_width": "98%"}
+        layout["padding"] = "0 10px 0 0"
+        self.causal_bars, self.masked_bars = (widgets.HTML(layout=layout) for _ in range(2))
         self._bars = row(self.causal_bars, self.masked_bars)
         self.text.observe(self._change_text, names="value")
         self._draw_on(self.revealed)
         self.children = [
-            self.text,
+            sized(self.text, "auto"),
             row(labelled(self.revealed, self._slider, int), self.show_code),
             self.status,
             self._bars,
@@ -205,19 +185,11 @@ class ReadingExplorer(Explorer):
         self._draw()
 
     def code(self):
-        """The plain transformers script that prints the likeliest tokens of both models at this
-        place.
-        """
+        """The plain transformers script that prints the likeliest tokens of both models here."""
         left, words, *_ = self._readings
-        blanked = "".join([left, self.masked.tokenizer.mask_token, *words[: self.revealed.value]])
-        script = "import torch\n"
-        for lm, text, place in (
-            (self.causal, left.removesuffix(" "), "-1"),
-            (self.masked, blanked, _BLANK_PLACE),
-        ):
-            script += load_lines(lm, _LOAD_BUNDLED, _LOAD_FROM_HUB)
-            script += _ASK.format(text=text, place=place)
-        return script
+        shown = "".join(words[: self.revealed.value])
+        blanked = f"{left}{self.masked.tokenizer.mask_token}{shown}"
+        return reading_script(self.causal, left.removesuffix(" "), self.masked, blanked)
 
     def _change_text(self, _=None):
         """Let both models read the new text, and hide all behind the blank."""
@@ -234,26 +206,3 @@ class ReadingExplorer(Explorer):
         panels, sentence = _look(self.causal, self.masked, self._readings, self.revealed.value)
         self.causal_bars.value, self.masked_bars.value = panels
         return sentence, never_seen(self.masked, self.text.value)
-
-
-_LOAD_BUNDLED = """
-from helpers.models import load_{kind}_lm
-
-lm = load_{kind}_lm({name!r})
-tokenizer, model = lm.tokenizer, lm.model
-"""
-_LOAD_FROM_HUB = """
-from transformers import AutoModelFor{Kind}LM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained({name!r})
-model = AutoModelFor{Kind}LM.from_pretrained({name!r})
-"""
-_BLANK_PLACE = "inputs.input_ids[0] == tokenizer.mask_token_id"
-_ASK = """\
-inputs = tokenizer({text!r}, return_tensors="pt")
-with torch.no_grad():
-    logits = model(**inputs).logits[0]  # [n_tokens, vocab]
-best = logits[{place}].flatten().softmax(-1).topk(5)
-for share, token in zip(*best):
-    print(f"{{share:6.1%}} {{tokenizer.decode(token)}}")
-"""

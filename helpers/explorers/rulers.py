@@ -1,17 +1,14 @@
-"""The same answers under several rulers: a switch, and a picture that changes while the answers
-stay.
+"""The same answers under several rulers: a switch changes the picture, the answers stay.
 
-The rows are those of `helpers.lab.sweep.read("abilities")`. There a model was asked once for each
+The rows are those of `helpers.lab.tables.read("abilities")`. There a model was asked once for each
 ability, and every ruler measured those stored answers. Moving the switch picks rows; it asks no
 model.
 """
 
-import html
-
 import ipywidgets as widgets
 
-from helpers.charts import Picture, line_chart, show_widget
-from helpers.explorers._bars import status_html
+from helpers.charts import line_chart
+from helpers.explorers._explorer import Explorer
 from helpers.lab.abilities import RULERS
 
 SAYS = {
@@ -45,8 +42,7 @@ def _sentence(rows, ruler, x):
 
 
 def ruler_picture(rows, ruler, x="n_body_params", x_label="parameters without embeddings"):
-    """One line for each ability, measured with a ruler: a `Picture`. Up is better, whatever the
-    ruler.
+    """One line for each ability, measured with a ruler: a `Picture`. Up is always better.
 
     Args:
         rows: dicts with ability, ruler, mean, standard_error and what `x` names.
@@ -58,8 +54,9 @@ def ruler_picture(rows, ruler, x="n_body_params", x_label="parameters without em
         ValueError: for another ruler, or if no row is left.
 
     Example:
-        >>> row = {"ability": "sums", "ruler": "exact match", "mean": 0.5, "standard_error": 0.1, "size": 7}
-        >>> ruler_picture([row], "exact match", "size", "size").text[:26]
+        >>> row = {"ability": "sums", "mean": 0.5, "standard_error": 0.1, "size": 7}
+        >>> rows = [{**row, "ruler": "exact match"}]
+        >>> ruler_picture(rows, "exact match", "size", "size").text[:26]
         'Line chart of exact match:'
     """
     lines = {
@@ -71,7 +68,7 @@ def ruler_picture(rows, ruler, x="n_body_params", x_label="parameters without em
     return line_chart(lines, x_label, f"{ruler}: {SAYS[ruler]}", log_x=True, y_limits=limits)
 
 
-class RulerExplorer(widgets.VBox):
+class RulerExplorer(Explorer):
     """A switch between rulers over one set of stored answers.
 
     `ruler` is the switch, which a cell may move; `view` and `status` are the `widgets.HTML` that
@@ -82,30 +79,24 @@ class RulerExplorer(widgets.VBox):
 
     Example:
         >>> row = {"ability": "sums", "mean": 0.5, "standard_error": 0.1, "size": 7}
-        >>> explorer = RulerExplorer([{**row, "ruler": ruler} for ruler in RULERS], "size", "size")
+        >>> rows = [{**row, "ruler": ruler} for ruler in RULERS]
+        >>> explorer = RulerExplorer(rows, "size", "size")
         >>> explorer.ruler.value = "edit distance"
         >>> "edit distance: sums from 0.50" in explorer.status.value
         True
     """
 
     def __init__(self, rows, x="n_body_params", x_label="parameters without embeddings"):
-        self._states = {}
-        for ruler in RULERS:
-            self._states[ruler] = (
-                ruler_picture(rows, ruler, x, x_label).html,
-                status_html(_sentence(rows, ruler, x)),
-            )
-        self.ruler = widgets.ToggleButtons(
-            options=list(RULERS), description="ruler", style={"button_width": "auto"}
-        )
-        self.view, self.status = widgets.HTML(), widgets.HTML()
-        self.ruler.observe(self._show, names="value")
-        super().__init__([self.ruler, self.status, self.view], layout={"max_width": "780px"})
-        self._show()
+        super().__init__("A switch between four rulers")
+        self._pictures = {ruler: ruler_picture(rows, ruler, x, x_label).html for ruler in RULERS}
+        self._sentences = {ruler: _sentence(rows, ruler, x) for ruler in RULERS}
+        style = {"button_width": "auto"}
+        self.ruler = widgets.ToggleButtons(options=list(RULERS), description="ruler", style=style)
+        self.view = widgets.HTML()
+        self.children = [self.ruler, self.status, self.view]
+        self._draw_on(self.ruler)
+        self._draw()
 
-    def _ipython_display_(self, **_):
-        sentence = "A switch between four rulers, alive in a running notebook."
-        show_widget(self, Picture(f"<p><em>{html.escape(sentence)}</em></p>", sentence))
-
-    def _show(self, _=None):
-        self.view.value, self.status.value = self._states[self.ruler.value]
+    def _show(self):
+        self.view.value = self._pictures[self.ruler.value]
+        return (self._sentences[self.ruler.value],)

@@ -1,5 +1,4 @@
-"""What a training would cost: sliders for parameters, tokens and hardware, and every formula beside
-its result.
+"""What a training would cost: sliders for its size and hardware, each formula beside its result.
 
 The loss is that of the refitted Chinchilla law. What a device can do, draws and costs is for the
 reader to say: the numbers that stand there first are round ones. Left out: cooling, failed runs,
@@ -12,8 +11,10 @@ import math
 
 import ipywidgets as widgets
 
-from helpers.charts import Picture, show_widget
-from helpers.explorers._bars import labelled, row, status_html
+from helpers.charts import Picture
+from helpers.explorers._bars import status_html
+from helpers.explorers._controls import labelled, row
+from helpers.explorers._explorer import Explorer
 from helpers.lab.scaling import CHINCHILLA, compute_optimal, predict_loss, training_flops
 
 INPUTS = {  # argument: label, the value it starts at, lowest, highest
@@ -29,8 +30,9 @@ STEP = 0.01  # of the sliders, in powers of ten
 
 
 def training_cost(**inputs):
-    """What follows from the inputs, named as in INPUTS: {quantity: number}. Those left out stand
-    where they start.
+    """What follows from the inputs, named as in INPUTS: {quantity: number}.
+
+    Those left out stay where they start.
 
     Raises:
         TypeError: an input that is not one of INPUTS.
@@ -65,74 +67,63 @@ def training_cost(**inputs):
 
 
 def _written(value):
-    """A number with three digits that count, and without an exponent as long as anybody can read
-    it.
-    """
+    """A number with three digits that count, without an exponent while anybody can read it."""
     return f"{float(f'{value:.3g}'):,.12g}"
 
 
 def _number(box, value):
-    """What the box shows for a value of its slider, whose steps are coarser: a number of the
-    reader's own stays.
-    """
+    """What the box shows for a value of its coarser slider: a number of the reader's own stays."""
     return box.value if abs(math.log10(value / box.value)) < 0.501 * STEP else float(f"{value:.3g}")
 
 
-def _look(inputs):
-    """The table as HTML, and the sentence about it."""
-    cost = training_cost(**inputs)
-    e, a, alpha, b, beta = (getattr(CHINCHILLA, name) for name in ("E", "A", "alpha", "B", "beta"))
-    law, hoffmann = (
-        f"{e:.2f} + {a:.0f}/N^{alpha:.3f} + {b:.0f}/D^{beta:.3f}",
-        "Hoffmann and others (2022), eq.",
+def _lines(inputs):
+    """Each quantity, its value in words, the formula and the source."""
+    cost, law = training_cost(**inputs), CHINCHILLA
+    n, d, hours = (
+        _written(value)
+        for value in (
+            cost["best n"] / 1e9,
+            cost["best d"] / 1e9,
+            cost["kWh"] / inputs["watts"] * 1e3,
+        )
     )
-    best_n, best_d = (_written(cost[name] / 1e9) for name in ("best n", "best d"))
-    best = f"{best_n} billion N, {best_d} billion D, loss {cost['best loss']:.3f}"
-    lines = [
-        (
-            "loss",
-            f"{cost['loss']:.3f} nats per token",
-            law,
-            f"{hoffmann} 2; Besiroglu and others (2024)",
-        ),
-        (
-            "operations",
-            f"{cost['flops']:.3g} FLOP",
-            "C = 6 N D",
-            "Kaplan and others (2020), section 2.1",
-        ),
-        ("tokens per parameter", _written(cost["tokens per parameter"]), "D / N", ""),
+    loss = f"{cost['loss']:.3f} nats per token"
+    formula = f"{law.E:.2f} + {law.A:.0f}/N^{law.alpha:.3f} + {law.B:.0f}/D^{law.beta:.3f}"
+    best = f"{n} billion N, {d} billion D, loss {cost['best loss']:.3f}"
+    flop, ratio = f"{cost['flops']:.3g} FLOP", _written(cost["tokens per parameter"])
+    days, energy = f"{_written(cost['days'])} days", f"{_written(cost['kWh'])} kWh"
+    dollars, hoffmann = f"{_written(cost['dollars'])} dollars", "Hoffmann and others (2022), eq."
+    return [
+        ("loss", loss, formula, f"{hoffmann} 2; Besiroglu and others (2024)"),
+        ("operations", flop, "C = 6 N D", "Kaplan and others (2020), section 2.1"),
+        ("tokens per parameter", ratio, "D / N", ""),
         ("best use of the same C", best, "lowest loss where 6 N D = C", f"{hoffmann} 4"),
-        (
-            "device hours",
-            _written(cost["kWh"] / inputs["watts"] * 1000),
-            "C / (FLOP/s × used) / 3600",
-            "",
-        ),
-        ("time", f"{_written(cost['days'])} days", "device hours / devices / 24", ""),
-        (
-            "energy",
-            f"{_written(cost['kWh'])} kWh",
-            "device hours × watts / 1000",
-            "without cooling",
-        ),
-        ("cost", f"{_written(cost['dollars'])} dollars", "device hours × dollars per hour", ""),
+        ("device hours", hours, "C / (FLOP/s × used) / 3600", ""),
+        ("time", days, "device hours / devices / 24", ""),
+        ("energy", energy, "device hours × watts / 1000", "without cooling"),
+        ("cost", dollars, "device hours × dollars per hour", ""),
     ]
+
+
+def _look(inputs):
+    """The table as HTML, the sentence about it, and its lines."""
+    lines = _lines(inputs)
     style = 'style="text-align:left;vertical-align:top;padding:3px 14px 3px 0;white-space:normal"'
     rows = "".join(
         f'<tr><th scope="row" {style}>{name}</th><td {style}><b>{html.escape(value)}</b></td>'
         f"<td {style}>{html.escape(formula)}<br><small>{html.escape(source)}</small></td></tr>"
         for name, value, formula, source in lines
     )
-    sentence = (
-        f"loss {lines[0][1]}; {lines[1][1]}; {'; '.join(value for _, value, *_ in lines[5:])}"
-    )
+    known = {name: value for name, value, *_ in lines}
+    sentence = f"loss {known['loss']}; {known['operations']}; "
+    sentence += "; ".join(known[name] for name in ("time", "energy", "cost"))
     return f'<table style="max-width:756px;line-height:1.4">{rows}</table>', sentence, lines
 
 
 def training_cost_picture(**inputs):
-    """What `TrainingCostExplorer` shows, as it stands still: a `Picture`. Inputs and errors: see
-    `training_cost`.
+    """What `TrainingCostExplorer` shows, as it stands still: a `Picture`.
+
+    Inputs and errors are those of `training_cost`.
 
     Example:
         >>> "3.15e+23" in training_cost_picture(billion_params=175, billion_tokens=300).text
@@ -147,9 +138,8 @@ def training_cost_picture(**inputs):
     )
 
 
-class TrainingCostExplorer(widgets.VBox):
-    """Number boxes and sliders for parameters, tokens and hardware, above the table of what follows
-    from them.
+class TrainingCostExplorer(Explorer):
+    """Number boxes and sliders for parameters, tokens and hardware, above what follows from them.
 
     The boxes are in `inputs`, {name: box} as in INPUTS, so that a cell can move them. What changes
     are `table` and `status`, each a `widgets.HTML`.
@@ -162,25 +152,18 @@ class TrainingCostExplorer(widgets.VBox):
     """
 
     def __init__(self):
-        self.inputs, self.table, self.status, pairs = {}, widgets.HTML(), widgets.HTML(), []
+        super().__init__("Sliders for parameters, tokens and hardware")
+        self.inputs, self.table, pairs = {}, widgets.HTML(), []
         for name, (label, start, low, high) in INPUTS.items():
-            box = self.inputs[name] = widgets.BoundedFloatText(
-                start, min=low, max=high, description=label
-            )
-            slider = widgets.FloatLogSlider(
-                start, base=10, min=math.log10(low), max=math.log10(high), step=STEP
-            )
+            box = widgets.BoundedFloatText(start, min=low, max=high, description=label)
+            limits = {"min": math.log10(low), "max": math.log10(high), "step": STEP}
+            slider = widgets.FloatLogSlider(start, base=10, **limits)
             pairs.append(labelled(box, slider, functools.partial(_number, box)))
-            box.observe(self._draw, names="value")
-        super().__init__([row(*pairs), self.status, self.table], layout={"max_width": "780px"})
+            self.inputs[name] = box
+        self._draw_on(*self.inputs.values())
+        self.children = [row(*pairs), self.status, self.table]
         self._draw()
 
-    def _ipython_display_(self, **_):
-        sentence = "Sliders for parameters, tokens and hardware, alive in a running notebook."
-        show_widget(self, Picture(f"<p><em>{sentence}</em></p>", sentence))
-
-    def _draw(self, _=None):
-        self.table.value, sentence, _ = _look(
-            {name: box.value for name, box in self.inputs.items()}
-        )
-        self.status.value = status_html(sentence)
+    def _show(self):
+        self.table.value, sentence, _ = _look({name: b.value for name, b in self.inputs.items()})
+        return (sentence,)

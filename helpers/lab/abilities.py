@@ -30,9 +30,7 @@ class Item(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a model answered: the tokens that it takes when greedy, and what it gave to the right
-    ones.
-    """
+    """What a model answered when greedy, and what it gave to the right tokens."""
 
     right: list  # the right tokens, as ids
     greedy: list  # the likeliest tokens one after the other, as many
@@ -48,8 +46,7 @@ class Score(NamedTuple):
 
 
 def sums(digits, n_items, seed=0):
-    """Sums of two numbers of so many digits that pre-training leaves out. There are ten or so of
-    one digit.
+    """Sums of two numbers of so many digits that pre-training leaves out; ten or so of one digit.
 
     Example:
         >>> [item.prompt + item.answer for item in sums(2, 1)]
@@ -88,8 +85,7 @@ def echoes(n_words, n_items, seed=0):
 
 
 def few_shot(n_examples, n_items, seed=0, right_labels=True):
-    """Labelled examples in a row, whose labels are new words each time; the answer is the label of
-    one more.
+    """Labelled examples in a row, their labels new words each time; the answer is one more label.
 
     Both labels stand in the row, unless there are fewer examples. With `right_labels=False` the
     labels of the examples are drawn at random from the two: a model that still answers as before
@@ -122,8 +118,7 @@ def few_shot(n_examples, n_items, seed=0, right_labels=True):
 
 
 def story_questions(n_items, seed=0):
-    """Who did what to whom: a short text about two or three people, and a question that one of the
-    names answers.
+    """Who did what to whom: a short text about people, and a question that a name answers.
 
     Example:
         >>> item = story_questions(1)[0]
@@ -176,9 +171,7 @@ def answer(lm, items, batch_size=64):
 
 
 def _answer_rows(lm, prompts, rights):
-    """Answers to prompts of one length [n, n_prompt], whose right answers [n, n_answer] have one
-    length, too.
-    """
+    """Answers to prompts [n, n_prompt] whose right answers [n, n_answer] are equally long."""
     greedy, kept = rights[:, :0], []
     for done in range(rights.shape[1]):
         context = torch.cat(
@@ -208,9 +201,7 @@ def exact_match(given):
 
 
 def token_probability(given):
-    """The geometric mean of the probabilities of the right tokens: to the power of their number,
-    the answer's own.
-    """
+    """The geometric mean of the probabilities of the right tokens, as if each were as likely."""
     return math.exp(sum(map(math.log, given.probabilities)) / len(given.probabilities))
 
 
@@ -230,9 +221,7 @@ def edit_distance(given):
 
 
 def brier(given):
-    """Mean over the tokens of the squared distance between the model's probabilities and the truth:
-    0 to 2.
-    """
+    """Mean over the tokens of the squared distance between probabilities and truth: 0 to 2."""
     pairs = zip(given.probabilities, given.squares, strict=True)
     return sum(1 - 2 * p + square for p, square in pairs) / len(given.squares)
 

@@ -1,6 +1,4 @@
-"""The pocket models' architecture: one tokenizer for both, and the factory that makes new models
-with random weights.
-"""
+"""What the pocket models are made of: their common tokenizer, and new models to train."""
 
 import copy
 
@@ -68,8 +66,7 @@ def build_tokenizer():
 
 
 def build_model(objective, tokenizer, n_layer=4, d_model=128, n_head=4):
-    """A new GPT-2 or BERT with random weights: the same layers, width and heads for both
-    objectives.
+    """A new GPT-2 or BERT with random weights, of the same layers, width and heads.
 
     Args:
         objective: "causal" (`GPT2LMHeadModel`) or "masked" (`BertForMaskedLM`).
@@ -79,14 +76,14 @@ def build_model(objective, tokenizer, n_layer=4, d_model=128, n_head=4):
         ValueError: for another objective, or a width that the heads do not divide.
 
     Example:
-        >>> build_model("masked", build_tokenizer(), n_layer=1, d_model=8, n_head=2).config.hidden_size
+        >>> model = build_model("masked", build_tokenizer(), n_layer=1, d_model=8, n_head=2)
+        >>> model.config.hidden_size
         8
     """
     check_objective(objective)
     if d_model % n_head:
-        raise ValueError(
-            f"d_model must be a multiple of n_head: {d_model} is not a multiple of {n_head}."
-        )
+        wrong = f"{d_model} is not a multiple of {n_head}"
+        raise ValueError(f"d_model must be a multiple of n_head: {wrong}.")
     shared = {"vocab_size": len(tokenizer), "initializer_range": d_model**-0.5}
     shared |= {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
     if objective == "causal":
@@ -111,8 +108,7 @@ def check_objective(objective):
 
 
 def save(lm, folder):
-    """Write a language model in half precision, with its tokenizer, where `load_causal_lm(folder)`
-    finds it.
+    """Write a model in half precision, and its tokenizer, where `load_causal_lm(folder)` finds it.
 
     Example:
         >>> import os, tempfile

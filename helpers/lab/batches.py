@@ -1,6 +1,4 @@
-"""Batches of fresh PocketWeb documents, which depend on the seed and the step alone, whatever runs
-them.
-"""
+"""Batches of fresh PocketWeb documents: they depend on the seed and the step alone."""
 
 import os
 import random
@@ -20,8 +18,7 @@ GROUPS = {
 
 
 class Batches:
-    """The batches of a run: `batches[step]` is a list of micro-batches, documents of similar length
-    in each.
+    """The batches of a run: `batches[step]` is a list of micro-batches of documents alike in size.
 
     A micro-batch is a dict of `input_ids` and `labels` (-100 where nothing is predicted), both
     [rows, tokens], and `attention_mask`. Masked training cuts half of the documents short, because
@@ -72,9 +69,7 @@ class Batches:
         return [collator([{"input_ids": row} for row in group]) for group in groups]
 
     def between(self, first, last):
-        """The batches of the steps from `first` up to `last`; beside a GPU, the other cores make
-        them in advance.
-        """
+        """The batches of the steps from `first` up to `last`; for a GPU, made ahead."""
         workers = 0 if self.on_cpu else max(0, (os.cpu_count() or 1) - 1)
         return DataLoader(
             self, batch_size=None, sampler=range(first, last), num_workers=workers, collate_fn=list
@@ -96,8 +91,7 @@ class Batches:
 
 
 def _split_by_tokens(rows, most, price):
-    """Rows, sorted by length, in groups of at most `most` tokens, padding included, at the lowest
-    cost.
+    """Rows, sorted by length, in the cheapest groups of at most `most` tokens, padding included.
 
     The cost is the padded tokens and a price for each group, what a forward and backward pass costs
     beyond its tokens.

@@ -1,5 +1,4 @@
-"""The echo game, played alone: a phrase of random words comes again and again, and a small GPT-2
-must go on.
+"""The echo game: a phrase of random words comes again and again, and a small GPT-2 must go on.
 
 No phrase comes twice, so nothing can be learned by heart. Once the first word of the phrase has
 come again, every further word is certain to whoever looks up what followed the last time: the
@@ -22,9 +21,7 @@ BATCH, WIDTH = 32, 32
 
 
 class Look(NamedTuple):
-    """Mean attention from the places whose next word is certain, for each layer; and what equal
-    weights would give.
-    """
+    """Mean attention of each layer from places whose next word is certain, and what is chance."""
 
     back: list  # to the place before
     back_chance: float
@@ -103,8 +100,7 @@ def attention(model, ids):
 
 
 def look(model, n=50, seed=0):
-    """How much each layer looks back by one place, and how much it looks up what followed earlier:
-    a `Look`.
+    """How much each layer looks back by one place, and at what followed earlier: a `Look`.
 
     Example:
         >>> model, _ = train_echo(n_layer=2, steps=0)

@@ -1,5 +1,4 @@
-"""A language written by a grammar: it draws documents, and every probability in it is known
-exactly.
+"""A language written by a grammar: it draws documents, and all its probabilities are exact.
 
 Documents are drawn by expanding rules from left to right. Exact probabilities come from following
 *all* derivations that agree with a text, each only as far as its next token (a forward filter).
@@ -37,9 +36,7 @@ class Document(NamedTuple):
 
 
 class Derivation:
-    """A state of the writer. A language keeps one object for equal states, so that comparing them
-    is quick.
-    """
+    """A state of the writer; a language keeps one object for equal states."""
 
     __slots__ = ("after", "state")
 
@@ -51,8 +48,7 @@ class Derivation:
 
 
 class Language:
-    """A grammar with a start rule whose alternatives are the genres: sampling and exact
-    probabilities.
+    """A grammar whose start rule lists the genres: sampling and exact probabilities.
 
     Raises ValueError when the grammar cannot be read or a genre does not exist.
 
@@ -93,9 +89,7 @@ class Language:
 
     @functools.cached_property
     def vocabulary(self):
-        """Every token that can be written (and perhaps a few that cannot), sorted, the end token
-        last.
-        """
+        """Every token that can be written (and perhaps a few that cannot), the end token last."""
         seen, remembered = set(), defaultdict(set)
         todo = [item for items, _, _ in self._start[2] for item in items]
         while todo:
@@ -167,9 +161,7 @@ class Language:
     # ---- sampling
 
     def sample(self, n, seed):
-        """Draw n documents with a random generator of their own: the same seed gives the same
-        documents.
-        """
+        """Draw n documents; the same seed gives the same documents."""
         rng = random.Random(seed)
         return [self.draw(rng) for _ in range(n)]
 
@@ -209,9 +201,7 @@ class Language:
         return self._derivations[state]
 
     def _expand(self, state, wanted=None):
-        """{next token: [(probability, state), ...]}, for one token or all; expands only as far as
-        that token.
-        """
+        """{next token: [(probability, state), ...]}, for all tokens or the one wanted."""
         found, todo = defaultdict(list), [(1.0, *state)]
         while todo:
             weight, stack, env, opened = todo.pop()
@@ -254,9 +244,7 @@ class Language:
         return derivation.after[token]
 
     def _read(self, tokens, belief=None):
-        """Follow tokens from a belief: (their log probability, the belief afterwards, scaled to sum
-        1).
-        """
+        """Follow tokens from a belief: (their log probability, the belief afterwards)."""
         belief, log_p = self._first_belief if belief is None else belief, 0.0
         for token in tokens:
             after = defaultdict(float)
@@ -271,9 +259,7 @@ class Language:
         return log_p, belief
 
     def _future(self, derivation, tokens, start, known):
-        """The probability that a derivation goes on with tokens[start:]; known holds those found so
-        far.
-        """
+        """The probability that a derivation goes on with tokens[start:]; known keeps it."""
         if start == len(tokens):
             return 1.0
         key = start, derivation
@@ -284,9 +270,7 @@ class Language:
         return known[key]
 
     def _next(self, belief, tokens=(), start=0, known=None):
-        """{token: probability} of the token after a belief, together with tokens[start:] behind
-        it.
-        """
+        """{token: probability} of the token after a belief, with tokens[start:] after it."""
         out, right = defaultdict(float), tokens[start] if start < len(tokens) else None
         for derivation, weight in belief.items():
             for token, steps in self._expand_fully(derivation.state).items():
@@ -319,8 +303,7 @@ class Language:
         )
 
     def log_probs(self, objective, document, positions=None):
-        """ln p, in nats, of the tokens of a whole Document that stand at these positions (by
-        default at all).
+        """ln p, in nats, of a whole Document's tokens at these positions (by default at all).
 
         "causal": each given those before it, the end included. "masked": each given all others, the
         end not.
@@ -337,8 +320,9 @@ class Language:
 
 
 def _options(weights, outcomes):
-    """(probabilities, their running sums, outcomes, places): all that a slot can become, each
-    (items, variable, value).
+    """All that a slot can become: probabilities, running sums, outcomes, places.
+
+    An outcome is (items, variable, value).
 
     places: {token: indices of the outcomes that begin with it}, under None those that begin with a
     slot or are empty.
@@ -353,9 +337,7 @@ def _options(weights, outcomes):
 
 
 def _zipf_table(n_first, n_second, exponent, shift):
-    """Probabilities [n_first, n_second] ~ 1 / (rank + shift) ** exponent, the ranks spread over all
-    pairs.
-    """
+    """Probabilities [n_first, n_second] ~ 1 / (rank + shift) ** exponent, ranks over all pairs."""
     ranks = np.random.RandomState(0).permutation(n_first * n_second)
     table = (1 / (ranks + shift) ** exponent).reshape(n_first, n_second)
     return table / table.sum()
@@ -381,9 +363,7 @@ def _push(items, stack):
 
 
 def _may_write(items, token):
-    """Whether items, or a stack of them, can begin with the token (None: any), as far as is seen at
-    once.
-    """
+    """Whether items, or a stack of them, can begin with the token (None: any), at a glance."""
     return items is not None and (token is None or type(items[0]) is not str or items[0] == token)
 
 

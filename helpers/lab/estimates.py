@@ -6,9 +6,7 @@ import numpy as np
 
 
 class Estimate(NamedTuple):
-    """A mean over tokens, with its standard error (documents are what was drawn), both in nats per
-    token.
-    """
+    """A mean over tokens with its standard error over documents, both in nats per token."""
 
     nats: float
     standard_error: float

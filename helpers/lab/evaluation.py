@@ -1,5 +1,4 @@
-"""How far a model is from the truth: its loss on unseen PocketWeb text beside the floor, on the
-same tokens.
+"""How far a model is from the truth: its loss on unseen text beside the floor, token by token.
 
 Model and truth are measured on the same documents, so their difference has a far smaller error than
 either.
@@ -21,9 +20,7 @@ APART = ("echo", "sums")  # a masked model learns them late; "without echo and s
 
 
 class Unseen(NamedTuple):
-    """Documents no model was trained on, the token positions that are asked, and the truth about
-    them.
-    """
+    """Documents no model was trained on, the tokens that are asked, and the truth about them."""
 
     objective: str
     documents: list
@@ -37,7 +34,7 @@ def unseen(objective, n_documents=1000, share=1.0, genres=None, seed=UNSEEN_SEED
 
     Example:
         >>> exam = unseen("causal", n_documents=3)
-        >>> [len(document.tokens) + 1 for document in exam.documents] == [len(p) for p in exam.positions]
+        >>> len(exam.positions[0]) == len(exam.documents[0].tokens) + 1
         True
     """
     language, rng = pocketweb.language(genres), random.Random(seed)
@@ -117,8 +114,7 @@ class Gap(NamedTuple):
 
 
 def gap_to_floor(lm, exam):
-    """The loss of a model above the floor, on the same tokens: {"all", "without echo and sums",
-    genre: Gap}.
+    """A model's loss above the floor, on the same tokens: {"all", genre, ...: Gap}.
 
     Example:
         >>> from helpers.models import load_causal_lm

@@ -31,9 +31,7 @@ EXAM_SEED = 20_260_107  # never used to draw training examples
 
 
 class Example(NamedTuple):
-    """A text, its label (1: good or she, 0: bad or he), and the exact probability that the label is
-    1.
-    """
+    """A text, its label (1: good or she, 0: bad or he), and the exact probability of label 1."""
 
     text: str
     label: int
@@ -96,7 +94,8 @@ def accuracy(exam, predicted):
     There is no luck in it, and nobody passes the `ceiling`.
 
     Example:
-        >>> accuracy([Example("Worth every penny.", 1, 0.9), Example("Not recommended.", 1, 0.1)], [1, 1])
+        >>> two = [Example("Worth every penny.", 1, 0.9), Example("Not recommended.", 1, 0.1)]
+        >>> accuracy(two, [1, 1])
         0.5
     """
     shares = [e.truth if label else 1 - e.truth for e, label in zip(exam, predicted, strict=True)]
@@ -114,14 +113,14 @@ def ceiling(exam):
 
 
 class Reader(torch.nn.Module):
-    """A copy of a language model's body with a new linear layer of two scores: called with texts,
-    [texts, 2].
+    """A copy of a language model's body with a new layer of two scores: from texts to [texts, 2].
 
     The layer reads the last hidden state at the place that has to say what comes next: the last
     token of a causal model, a `[MASK]` behind the text for a masked one. The seed decides the new
     weights.
 
     Example:
+        >>> from helpers.models import load_masked_lm
         >>> Reader(load_masked_lm("pocket-bert", device="cpu"))(["The soup was", "The fish"]).shape
         torch.Size([2, 2])
     """
@@ -146,10 +145,10 @@ class Reader(torch.nn.Module):
 
 
 def fine_tune(reader, train, seed=0, steps=120, learning_rate=5e-4):
-    """Train all of a Reader on labelled examples, in place: 16 of them in each step, drawn with the
-    seed.
+    """Train all of a Reader on labelled examples, in place, 16 of them drawn in each step.
 
     Example:
+        >>> from helpers.models import load_causal_lm
         >>> reader = Reader(load_causal_lm("pocket-gpt2", device="cpu"))
         >>> fine_tune(reader, examples("sentiment", 8, seed=1), steps=2) is reader
         True
@@ -175,7 +174,8 @@ def in_batches(function, exam, size=64):
     """Apply a function of texts, such as a Reader or its `states`, to the texts of all examples.
 
     Example:
-        >>> in_batches(lambda texts: torch.tensor([len(text) for text in texts]), [Example("Soup.", 1, 1.0)])
+        >>> lengths = lambda texts: torch.tensor([len(text) for text in texts])
+        >>> in_batches(lengths, [Example("Soup.", 1, 1.0)])
         tensor([5])
     """
     texts = [e.text for e in exam]
@@ -183,8 +183,7 @@ def in_batches(function, exam, size=64):
 
 
 def linear(features, labels):
-    """Fit a linear classifier by penalised least squares: a function from features [n, width] to 0
-    or 1.
+    """Fit a linear classifier by penalised least squares: from features [n, width] to 0 or 1.
 
     The penalty on the squared weights is as strong as the average squared length of a row of
     features.
@@ -210,8 +209,7 @@ def _columns():
 
 
 def word_counts(texts):
-    """How often each word and mark stands in each PocketWeb text, in whatever order: [texts,
-    words].
+    """How often each word and mark stands in each text, in whatever order: [texts, words].
 
     Example:
         >>> word_counts(["The cat sat on the mat.", "The cat said meow."]).sum(1)
@@ -228,6 +226,7 @@ def from_scratch(lm, seed=0):
     """The same network with random weights, as before its pre-training.
 
     Example:
+        >>> from helpers.models import load_causal_lm
         >>> from_scratch(load_causal_lm("pocket-gpt2", device="cpu")).name
         'pocket-gpt2 from scratch'
     """

@@ -1,5 +1,6 @@
-"""The notation of a grammar file: rules whose alternatives are texts with slots, as
-`helpers/data/pocketweb.grammar` says.
+"""The notation of a grammar file, as `helpers/data/pocketweb.grammar` explains it.
+
+A grammar is rules, whose alternatives are texts with slots.
 
 A token is a word with its leading space, a digit or a punctuation mark: exactly the tokens of the
 pocket models. What a slot can become, and with which probability, is the business of `engine`.
@@ -26,9 +27,7 @@ def tokenize(text):
 
 
 class Row:
-    """One alternative of a rule: what it writes (plainly, and after a space), its weight and its
-    columns.
-    """
+    """An alternative of a rule: what it writes (also after a space), weight and columns."""
 
     def __init__(self, items, weight, columns):
         self.items, self.spaced, self.weight = items, after_space(items), weight
@@ -53,9 +52,7 @@ class Expand(NamedTuple):
 
 
 class Write(NamedTuple):
-    """The slots `{X}`, `{X.column}` and `{=A+B}`: write what is remembered, or what follows from
-    it.
-    """
+    """The slots `{X}`, `{X.column}` and `{=A+B}`: write what is remembered or follows from it."""
 
     source: str
     column: str
@@ -63,9 +60,7 @@ class Write(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """Where the text to remember as variable begins or ends: that of an alternative with slots of
-    its own.
-    """
+    """Where the text to remember as variable begins or ends, if it has slots of its own."""
 
     variable: str
     opens: bool
@@ -73,8 +68,10 @@ class Mark(NamedTuple):
 
 _WRITE = re.compile(r"(=.+|[A-Z]\w*)(?:\.(\w+))?")
 _EXPAND = re.compile(
-    r"(?P<silent>!)?(?:(?P<variable>[A-Z]\w*)=)?(?P<rule>[a-z]\w*)(?:/(?P<over>[A-Z]\w*)(?:\.(?P<column>\w+))?)?"
-    r"(?: not (?P<excluded>[A-Z]\w*(?: [A-Z]\w*)*))?(?: of (?P<facts>[\w ]+))?(?: (?P<zipf>zipf(?: [A-Z]\w*)?))?"
+    r"(?P<silent>!)?(?:(?P<variable>[A-Z]\w*)=)?"
+    r"(?P<rule>[a-z]\w*)(?:/(?P<over>[A-Z]\w*)(?:\.(?P<column>\w+))?)?"
+    r"(?: not (?P<excluded>[A-Z]\w*(?: [A-Z]\w*)*))?"
+    r"(?: of (?P<facts>[\w ]+))?(?: (?P<zipf>zipf(?: [A-Z]\w*)?))?"
 )
 _HEADER = re.compile(r"([a-z]\w*(?:/[^\s:(]+)?)(?:\((.*?)\))?:(.*)")
 _ZIPF = re.compile(r"zipf (\w+) (\w+): exponent ([\d.]+), shift ([\d.]+)")
@@ -111,9 +108,7 @@ def _items(template):
 
 
 def parse(source):
-    """The grammar file as {rule: [Row, ...]} and its Zipf lines as {(rule, rule): (exponent,
-    shift)}.
-    """
+    """A grammar file as {rule: [Row, ...]}, and {(rule, rule): (exponent, shift)} of Zipf."""
     cells, columns, zipf, name = {}, {}, {}, None
     for line in source.splitlines():
         if not line.strip() or line.startswith("#"):

@@ -74,8 +74,7 @@ def _widened(matrix):
 
 
 def orthogonalise(matrices):
-    """Singular values to about one (0.7 to 1.2), singular vectors kept; matrices [n, rows,
-    columns], rows <= columns.
+    """Singular values to about one (0.7 to 1.2), vectors kept; [n, rows, columns], rows <= columns.
 
     Example:
         >>> found = orthogonalise(torch.tensor([[[3.0, 0.0], [0.0, 1.0]]]))

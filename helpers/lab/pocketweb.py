@@ -1,5 +1,4 @@
-"""PocketWeb: a miniature web written by one grammar, so that every probability in it is known
-exactly.
+"""PocketWeb: a miniature web written by one grammar, whose every probability is known.
 
 `helpers/data/pocketweb.grammar` is the language; its first lines explain the notation. Here are the
 questions that one asks it: draw texts, the probability of a text, of the next token, of a blank,
@@ -62,8 +61,7 @@ def _first_names():
 
 
 def is_held_out(text):
-    """Whether pre-training must not see this text: one sum in ten and one person in fifty are kept
-    for tests.
+    """Whether pre-training must not see this text: a tenth of the sums, a fiftieth of the people.
 
     The language itself contains them, with their full probability.
 
@@ -91,8 +89,7 @@ def sample(n, seed, genres=None):
 
 
 def log_prob(text, genres=None):
-    """The log probability, in nats, that a document begins with this text; -inf outside the
-    language.
+    """The log probability, in nats, that a document begins with this text; -inf outside.
 
     Append `<|endoftext|>` for the probability of the whole document.
 
@@ -104,8 +101,7 @@ def log_prob(text, genres=None):
 
 
 def next_token(prefix, genres=None):
-    """The exact distribution of the token after a prefix: {token text: probability}, likeliest
-    first.
+    """The exact distribution of the token after a prefix: {token: probability}, likeliest first.
 
     Words carry their leading space; the end of the document is the outcome `<|endoftext|>`. {}
     outside the language.
@@ -118,8 +114,7 @@ def next_token(prefix, genres=None):
 
 
 def blank(text, genres=None):
-    """The exact distribution of one `[MASK]` given both sides: {token text: probability}, likeliest
-    first.
+    """The exact distribution of one `[MASK]` given both sides: {token: probability}.
 
     A blank stands for a token of the text, never for its end. The text is the beginning of a
     document, whatever may follow it summed out; end it with `<|endoftext|>` to say that it is the

@@ -12,6 +12,7 @@ CPU reads:
 Left out: mixed objectives, texts from files, a choice of optimisers.
 """
 
+import functools
 import inspect
 import time
 from pathlib import Path
@@ -30,8 +31,7 @@ from helpers.models import LanguageModel, load_causal_lm, load_masked_lm
 
 
 class SummedLoss(torch.nn.Module):
-    """A language model with its training loss: nats, summed over the predicted tokens of a
-    micro-batch.
+    """A language model with its training loss: nats, summed over the predicted tokens.
 
     The head runs only where something is predicted. Accelerate wraps this module, so that all of
     the gradient is averaged over the processes.
@@ -42,13 +42,10 @@ class SummedLoss(torch.nn.Module):
         self.model = model
 
     def forward(self, input_ids, labels, attention_mask):
-        causal = isinstance(self.model, GPT2LMHeadModel)
-        mask = (
-            None if causal or attention_mask.all() else attention_mask
-        )  # causal: padding stands on the right
-        hidden = self.model.base_model(
-            input_ids, attention_mask=mask
-        ).last_hidden_state  # [rows, tokens, d_model]
+        causal = isinstance(self.model, GPT2LMHeadModel)  # its padding stands on the right
+        mask = None if causal or attention_mask.all() else attention_mask
+        output = self.model.base_model(input_ids, attention_mask=mask)
+        hidden = output.last_hidden_state  # [rows, tokens, d_model]
         if causal:
             hidden, labels = hidden[:, :-1], labels[:, 1:]
         predicted = labels != -100
@@ -58,22 +55,20 @@ class SummedLoss(torch.nn.Module):
 
 
 def build_optimizers(model):
-    """Muon for the matrices of the layers, AdamW for all else: embeddings, biases and
-    normalisations.
+    """Muon for the matrices of the layers, AdamW for embeddings, biases and normalisations.
 
     Example:
-        >>> muon, adamw = build_optimizers(build_model("causal", build_tokenizer(), n_layer=1, d_model=8, n_head=2))
+        >>> model = build_model("causal", build_tokenizer(), n_layer=1, d_model=8, n_head=2)
+        >>> muon, adamw = build_optimizers(model)
         >>> len(muon.param_groups[0]["params"])
         4
     """
-    embeddings = {
-        id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)
-    }
+    tables = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
+    embeddings = {id(table.weight) for table in tables}
     matrices = [p for p in model.parameters() if p.ndim == 2 and id(p) not in embeddings]
     others = [p for p in model.parameters() if p.ndim != 2 or id(p) in embeddings]
-    return Muon(matrices), torch.optim.AdamW(
-        others, betas=(0.9, 0.98), weight_decay=0.01, fused=True
-    )
+    adamw = torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    return Muon(matrices), adamw
 
 
 def learning_rate_at(step, steps, peak, warmup_steps, decay_steps):
@@ -126,72 +121,76 @@ def pretrain(
 
     Raises:
         ValueError: for an unknown objective or genre, a model to start from of another size, or a
-        checkpoint of a run
-            with another shape or seed.
+            checkpoint of a run with another shape or seed.
         ModelNotAvailable: the model to start from cannot be had.
 
     Example:
-        >>> lm, history = pretrain("causal", steps=2, n_layer=1, d_model=16, n_head=2, tokens_per_step=256)
+        >>> small = {"n_layer": 1, "d_model": 16, "n_head": 2, "tokens_per_step": 256}
+        >>> lm, history = pretrain("causal", steps=2, **small)
         >>> lm.name, history[-1]["step"]
         ('causal-16', 2)
     """
-    check_objective(objective)
+    model, tokenizer = _new_model(objective, n_layer, d_model, n_head, seed, start_from)
     accelerator = Accelerator()
+    reading = tokens_per_step, mask_rate, genres, seed
+    batches = Batches(objective, tokenizer, *reading, accelerator.device)
+    optimizers = build_optimizers(model)
+    shape = {"objective": objective, "n_layer": n_layer, "d_model": d_model, "n_head": n_head}
+    state = shape | {"seed": seed}, model, optimizers
+    history = resume(folder, *state)
+    mine = folder if accelerator.is_main_process else None
+    keep = functools.partial(save_checkpoint, mine, *state, history)
+    schedule = {"warmup_steps": warmup_steps, "decay_steps": decay_steps}
+    rate_at = functools.partial(learning_rate_at, steps=steps, peak=learning_rate, **schedule)
+    network, *optimizers = accelerator.prepare(SummedLoss(model), *optimizers)
+    reports = _train(accelerator, network, optimizers, batches, rate_at, steps, history)
+    _collect(reports, history, keep, checkpoint_every, accelerator)
+    return LanguageModel(model, tokenizer, f"{objective}-{d_model}"), history
+
+
+def _collect(reports, history, keep, checkpoint_every, accelerator):
+    """Put the reports of the steps into the history, and keep what was learned, now and then."""
+    try:
+        for report in reports:
+            history.append(report)
+            if report["step"] % checkpoint_every == 0:
+                keep()
+    except KeyboardInterrupt:
+        kept = "what was learned so far is kept"
+        accelerator.print(f"\nInterrupted after {len(history)} steps; {kept}.")
+    keep()
+
+
+def _new_model(objective, n_layer, d_model, n_head, seed, start_from):
+    """A model with weights from the seed, or those of another one, and its tokenizer."""
+    check_objective(objective)
     torch.manual_seed(seed)
     tokenizer = build_tokenizer()
     model = build_model(objective, tokenizer, n_layer, d_model, n_head)
     if start_from:
         _copy_weights(start_from, objective, model)
-    shape = {
-        "objective": objective,
-        "n_layer": n_layer,
-        "d_model": d_model,
-        "n_head": n_head,
-        "seed": seed,
-    }
-    batches = Batches(
-        objective, tokenizer, tokens_per_step, mask_rate, genres, seed, accelerator.device
-    )
-    optimizers = build_optimizers(model)
-    history = resume(folder, shape, model, optimizers) if folder else []
-    network, *prepared = accelerator.prepare(SummedLoss(model), *optimizers)
-    done, tokens, seconds = (
-        (history[-1][key] for key in ("step", "tokens", "seconds")) if history else (0, 0, 0.0)
-    )
+    return model, tokenizer
+
+
+def _train(accelerator, network, optimizers, batches, rate_at, steps, history):
+    """Take the steps that the history lacks: yields a report of each, drawing a bar."""
+    done, tokens, seconds = 0, 0, 0.0
+    if history:
+        done, tokens, seconds = (history[-1][key] for key in ("step", "tokens", "seconds"))
     started = time.perf_counter() - seconds
     network.train()
-    bar = tqdm(
-        total=steps,
-        initial=done,
-        desc=f"{objective} model",
-        disable=not accelerator.is_main_process,
-    )
-    try:
+    what = f"{batches.objective} model"
+    quiet = not accelerator.is_main_process
+    with tqdm(total=steps, initial=done, desc=what, disable=quiet) as bar:
         for step, batch in enumerate(batches.between(done, steps), start=done):
-            rate = learning_rate_at(step, steps, learning_rate, warmup_steps, decay_steps)
-            loss = _train_step(accelerator, network, prepared, rate, batch)
+            rate = rate_at(step)
+            loss = _train_step(accelerator, network, optimizers, rate, batch)
             tokens += sum(int(part["attention_mask"].sum()) for part in batch)
             seconds = round(time.perf_counter() - started, 2)
-            report = {
-                "step": step + 1,
-                "tokens": tokens,
-                "loss": loss,
-                "learning_rate": rate,
-                "seconds": seconds,
-            }
-            history.append(report)
+            report = {"step": step + 1, "tokens": tokens, "loss": loss}
+            yield report | {"learning_rate": rate, "seconds": seconds}
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
-            if folder and (step + 1) % checkpoint_every == 0 and accelerator.is_main_process:
-                save_checkpoint(folder, shape, model, optimizers, history)
-    except KeyboardInterrupt:
-        accelerator.print(
-            f"\nInterrupted after {len(history)} of {steps} steps; what was learned so far is kept."
-        )
-    bar.close()
-    if folder and accelerator.is_main_process:
-        save_checkpoint(folder, shape, model, optimizers, history)
-    return LanguageModel(model, tokenizer, f"{objective}-{d_model}"), history
 
 
 def _copy_weights(name, objective, model):
@@ -203,25 +202,15 @@ def _copy_weights(name, objective, model):
 
 
 def _train_step(accelerator, network, optimizers, learning_rate, batch):
-    """One step of the optimisers on this process's share of the batch; returns the loss of the
-    whole batch.
-    """
-    rank, n_processes = accelerator.process_index, accelerator.num_processes
-    n_predicted = sum(
-        int((part["labels"][:, 1:] != -100).sum()) for part in batch
-    )  # the start never is
+    """One step of the optimisers on this process's share of the batch: the loss of all of it."""
+    n_processes = accelerator.num_processes
+    n_predicted = sum(int((part["labels"][:, 1:] != -100).sum()) for part in batch)  # never a start
     total = torch.zeros((), device=accelerator.device)
     for part in batch:
-        mine = {name: tensor[rank::n_processes] for name, tensor in part.items()}
-        if not len(
-            mine["labels"]
-        ):  # fewer rows than processes: join in with a row that counts for nothing
-            mine = {name: tensor[:1] for name, tensor in part.items()}
-            mine["labels"] = torch.full_like(mine["labels"], -100)
+        mine = _share_of(part, accelerator.process_index, n_processes)
         loss = network(**{name: tensor.to(accelerator.device) for name, tensor in mine.items()})
-        accelerator.backward(
-            loss * (n_processes / max(1, n_predicted))
-        )  # averaged over processes: the mean
+        # Accelerate averages over the processes; what is wanted is the mean over all tokens.
+        accelerator.backward(loss * (n_processes / max(1, n_predicted)))
         total += loss.detach()
     for optimizer in optimizers:
         optimizer.param_groups[0]["lr"] = learning_rate
@@ -230,59 +219,54 @@ def _train_step(accelerator, network, optimizers, learning_rate, batch):
     return accelerator.reduce(total, "sum").item() / max(1, n_predicted)
 
 
+def _share_of(part, rank, n_processes):
+    """The rows of a micro-batch for one process; without any, one that counts for nothing."""
+    mine = {name: tensor[rank::n_processes] for name, tensor in part.items()}
+    if len(mine["labels"]):
+        return mine
+    mine = {name: tensor[:1] for name, tensor in part.items()}
+    return mine | {"labels": torch.full_like(mine["labels"], -100)}
+
+
+OPTIONS = {  # arguments of `pretrain` that are numbers
+    "steps": "optimiser steps",
+    "n_layer": "layers",
+    "d_model": "width",
+    "n_head": "attention heads",
+    "learning_rate": "peak learning rate",
+    "tokens_per_step": "tokens that an optimiser step reads",
+    "mask_rate": "share of the tokens that a masked model has to fill in",
+    "warmup_steps": "steps of warm-up",
+    "decay_steps": "steps of decay at the end",
+    "seed": "decides the initial weights, the texts and the masks",
+    "checkpoint_every": "steps between checkpoints",
+}
+
+
 def add_arguments(parser):
     """The options of `python -m helpers pretrain`; all but --output are those of `pretrain`."""
-    parser.add_argument(
-        "--objective", choices=OBJECTIVES, default="causal", help="(default: %(default)s)"
-    )
-    meaning = {
-        "steps": "optimiser steps",
-        "n_layer": "layers",
-        "d_model": "width",
-        "n_head": "attention heads",
-        "learning_rate": "peak learning rate",
-        "tokens_per_step": "tokens that an optimiser step reads",
-        "mask_rate": "share of the tokens that a masked model has to fill in",
-        "warmup_steps": "steps of warm-up",
-        "decay_steps": "steps of decay at the end",
-        "seed": "decides the initial weights, the texts and the masks",
-        "checkpoint_every": "steps between checkpoints",
-    }
-    for name, help in meaning.items():
-        default, option = (
-            inspect.signature(pretrain).parameters[name].default,
-            f"--{name.replace('_', '-')}",
-        )
-        parser.add_argument(
-            option, type=type(default), default=default, help=f"{help} (default: %(default)s)"
-        )
-    parser.add_argument(
-        "--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}"
-    )
-    parser.add_argument(
-        "--start-from", metavar="MODEL", help="go on with this model, by name or folder"
-    )
-    parser.add_argument(
-        "--folder", type=Path, help="checkpoints go here; a run that finds one continues it"
-    )
-    parser.add_argument(
-        "--output", type=Path, help="write the finished model here, in half precision"
-    )
+    defaults = inspect.signature(pretrain).parameters
+    shown, add = "(default: %(default)s)", parser.add_argument
+    add("--objective", choices=OBJECTIVES, default="causal", help=shown)
+    for name, meaning in OPTIONS.items():
+        default, option = defaults[name].default, f"--{name.replace('_', '-')}"
+        add(option, type=type(default), default=default, help=f"{meaning} {shown}")
+    add("--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}")
+    add("--start-from", metavar="MODEL", help="go on with this model, by name or folder")
+    add("--folder", type=Path, help="checkpoints go here; a run that finds one continues it")
+    add("--output", type=Path, help="write the finished model here, in half precision")
 
 
 def run(arguments):
-    """Run `python -m helpers pretrain` with parsed arguments, in one process or as one of
-    several.
-    """
+    """Run `python -m helpers pretrain` with parsed arguments, alone or as one of several."""
     options = vars(arguments).copy()
     output = options.pop("output")
     lm, history = pretrain(**options)
     state = PartialState()
     if state.is_main_process and history:
         last = history[-1]
-        print(
-            f"{lm.name}: {last['step']:,} steps, {last['tokens']:,} tokens, loss {last['loss']:.3f} nats per token"
-        )
+        read = f"{last['step']:,} steps, {last['tokens']:,} tokens"
+        print(f"{lm.name}: {read}, loss {last['loss']:.3f} nats per token")
         print(f"number of processes: {state.num_processes}")
     if state.is_main_process and output:
         save(lm, output)

@@ -42,7 +42,8 @@ class ScalingLaw:
             ValueError: the law was fitted without a bootstrap.
 
         Example:
-            >>> law = ScalingLaw(1, 2, 0.3, resampled=(ScalingLaw(1, 2, 0.2), ScalingLaw(1, 2, 0.4)))
+            >>> again = ScalingLaw(1, 2, 0.2), ScalingLaw(1, 2, 0.4)
+            >>> law = ScalingLaw(1, 2, 0.3, resampled=again)
             >>> [round(edge, 3) for edge in law.interval("alpha")]
             [0.205, 0.395]
         """
@@ -82,8 +83,7 @@ def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0)
 
 
 def fit_power_law(x, loss, floor=None, n_bootstrap=0, seed=0):
-    """Fit L(x) = E + A/x^alpha, the law of one variable. Arguments and errors are those of
-    `fit_scaling_law`.
+    """Fit L(x) = E + A/x^alpha, the law of one variable, as `fit_scaling_law` does.
 
     Example:
         >>> round(fit_power_law([1, 4, 16, 64], [3.0, 2.0, 1.5, 1.25]).alpha, 3)
@@ -93,8 +93,7 @@ def fit_power_law(x, loss, floor=None, n_bootstrap=0, seed=0):
 
 
 def predict_loss(law, n_params, n_tokens=1.0):
-    """The loss of the law, nats per token; for a law of one variable the second number does not
-    matter.
+    """The loss of the law, nats per token; a law of one variable needs no second number.
 
     Example:
         >>> predict_loss(ScalingLaw(1.0, 8.0, 0.5), 16)
@@ -104,8 +103,7 @@ def predict_loss(law, n_params, n_tokens=1.0):
 
 
 def compute_optimal(law, flops):
-    """(parameters, tokens) with the lowest loss for a training of so many FLOPs, at 6 N D (Hoffmann
-    et al., eq. 4).
+    """(parameters, tokens) with the lowest loss for so many FLOPs (Hoffmann et al., eq. 4).
 
     Raises:
         ValueError: a law of one variable, or a budget that is not above zero.
@@ -127,8 +125,9 @@ def compute_optimal(law, flops):
 
 
 def training_flops(n_params, n_tokens):
-    """6 N D: two operations for each parameter and token forward, four backward (Kaplan et al.,
-    2020, section 2.1).
+    """6 N D: two operations a parameter and token forward, four backward.
+
+    The source is Kaplan et al. (2020), section 2.1.
 
     Example:
         >>> training_flops(175e9, 300e9)  # GPT-3
@@ -138,8 +137,7 @@ def training_flops(n_params, n_tokens):
 
 
 def exact_training_flops(model, n_tokens, length):
-    """Operations of a training, counted from the shapes: every product of matrices, forward and
-    backward.
+    """Operations of a training, counted from the shapes of every product of matrices.
 
     What `training_flops` leaves out or counts without need: attention over a text of that length
     (tokens), the head, which works even where it shares its weights with the embedding, and the
@@ -174,9 +172,7 @@ def _fit_law(variables, loss, floor, n_bootstrap, seed):
 
 
 def _checked(variables, loss, floor):
-    """The variables [n_variables, n_points] and the losses [n_points] as arrays, if a law can be
-    fitted to them.
-    """
+    """Variables [n_variables, n_points] and losses [n_points], if a law can be fitted to them."""
     columns = {
         name: np.asarray(column, dtype=float).ravel()
         for name, column in [*variables.items(), ("loss", loss)]
@@ -187,9 +183,8 @@ def _checked(variables, loss, floor):
     for name, column in columns.items():
         if not (np.isfinite(column) & (column > 0)).all():
             wrong = column[~(np.isfinite(column) & (column > 0))][0]
-            raise ValueError(
-                f"{name} must hold finite numbers above zero, but holds {wrong}. Leave such points out."
-            )
+            allowed = f"{name} must hold finite numbers above zero, but holds {wrong}."
+            raise ValueError(f"{allowed} Leave such points out.")
     unknown = 2 * len(variables) + (floor is None)
     if lengths["loss"] <= unknown:
         few = f"{lengths['loss']} points are too few for {unknown} constants."
@@ -204,8 +199,7 @@ def _checked(variables, loss, floor):
 
 
 def _fit(x, loss, floor, start=None):
-    """The constants (E, A, alpha, B, beta) that fit variables [n_variables, n_points] best, and
-    L-BFGS's own numbers.
+    """The constants (E, A, alpha, B, beta) that fit best, and L-BFGS's own numbers.
 
     Those are the logs of the parts of the loss at the middle of the points and the exponents: no
     two of them pull on each other as A and alpha do.
@@ -244,9 +238,7 @@ def _fit(x, loss, floor, start=None):
 
 
 def _starts(log_x, loss, floor):
-    """For each choice of exponents the best other constants, by least squares: starts for
-    L-BFGS.
-    """
+    """For each choice of exponents the best other constants, by least squares, to start from."""
     tiny, n_points = 1e-6 * loss.min(), len(loss)
     for exponents in itertools.product(EXPONENTS, repeat=len(log_x)):
         columns = np.exp(-np.array(exponents)[:, None] * log_x).T  # [n_points, n_variables]

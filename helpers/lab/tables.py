@@ -1,5 +1,6 @@
-"""The tables in `helpers/data`: what trainings of many hours found. Each names in its first line
-the command that made it.
+"""The tables in `helpers/data`: what trainings of many hours found.
+
+Each names in its first line the command that made it.
 """
 
 import csv
@@ -8,8 +9,7 @@ from helpers._plumbing.files import DATA
 
 
 def read(name):
-    """The rows of the table "sweep", "abilities" or "fine_tuning", as dicts; what looks like a
-    number is one.
+    """The rows of the table "sweep", "abilities" or "fine_tuning", as dicts of texts and numbers.
 
     Raises:
         FileNotFoundError: there is no such table.
@@ -24,8 +24,7 @@ def read(name):
 
 
 def made_by(name):
-    """What the first line of a table says of the command that made it, and of the machine or the
-    models.
+    """What the first line of a table says of the command that made it, and where.
 
     Example:
         >>> made_by("sweep")[:42]

@@ -12,7 +12,7 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 import helpers.charts as charts
-from helpers.charts import Picture, describe, line_chart, show_widget
+from helpers.charts import LiveView, Picture, describe, line_chart
 
 SERIES = {"small": ([1, 10, 100], [4.0, 2.5, 2.0]), "large": ([1, 10, 100], [4.5, 1.25, 1.5])}
 
@@ -123,8 +123,8 @@ def test_no_pyplot_figure_stays_open():
 def test_a_widget_brings_its_page_along(monkeypatch):
     shown = []
     monkeypatch.setattr(charts, "display", lambda data, raw: shown.append((data, raw)))
-    box = widgets.VBox()
-    show_widget(box, Picture("<p>still</p>", "still"))
+    box = LiveView(Picture("<p>still</p>", "still"))
+    box._ipython_display_()
     ((data, raw),) = shown
     assert raw
     assert data["text/html"] == "<p>still</p>"

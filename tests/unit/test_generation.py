@@ -16,6 +16,7 @@ from helpers.generation import (
     distribution,
     encode,
     generate_text,
+    kept_by,
     next_token_probabilities,
     stream_text,
 )
@@ -37,8 +38,7 @@ def entropy(probabilities):
     return -sum(p * math.log(p) for p in probabilities if p > 0)
 
 
-# ------------------------------------------------------------------------------------------ against
-# references
+# ---- against references
 
 
 @pytest.mark.parametrize("family", CAUSAL)
@@ -58,6 +58,32 @@ def test_greedy_is_the_argmax_at_every_step(family):
     assert encode(lm, PROMPT).shape[1] == n_prompt
 
 
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize(("temperature", "top_k"), [(1.0, 0), (0.7, 12), (1.5, 3)])
+@pytest.mark.parametrize("family", CAUSAL)
+def test_the_draws_are_those_of_transformers_own_generate(family, temperature, top_k, count):
+    lm = tiny(family)
+    ids = lm.tokenizer(PROMPT, return_tensors="pt").input_ids
+    settings = {"max_new_tokens": 12, "temperature": temperature, "top_k": top_k}
+    settings["num_return_sequences"] = count
+    torch.manual_seed(3)
+    rows = lm.model.generate(
+        ids, attention_mask=torch.ones_like(ids), do_sample=True, pad_token_id=0, **settings
+    )
+    expected = [lm.tokenizer.decode(row, skip_special_tokens=True) for row in rows]
+    texts = generate_text(lm, PROMPT, seed=3, **settings)
+    assert ([texts] if count == 1 else texts) == expected
+
+
+def test_what_the_model_would_add_to_the_knobs_plays_no_part(lm, monkeypatch):
+    """Both functions read the bare logits, whatever a model's own settings hold."""
+    options = {"max_new_tokens": 12, "seed": 1}
+    plain = generate_text(lm, PROMPT, **options)
+    monkeypatch.setattr(lm.model.generation_config, "repetition_penalty", 5.0)
+    assert generate_text(lm, PROMPT, **options) == plain
+    assert PROMPT + "".join(stream_text(lm, PROMPT, **options)) == plain
+
+
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 1.7])
 @pytest.mark.parametrize("top_k", [1, 2, 5, 49, 50, 1000])
 def test_distribution_is_that_of_transformers_ties_included(temperature, top_k):
@@ -69,33 +95,34 @@ def test_distribution_is_that_of_transformers_ties_included(temperature, top_k):
     ):
         scores = TemperatureLogitsWarper(temperature)(None, logits[None])
         cut = TopKLogitsWarper(top_k)(None, scores)[0]
-        probabilities, kept, before = distribution(logits, temperature, top_k)
+        probabilities = distribution(logits, temperature, top_k)
         assert torch.equal(probabilities, cut.softmax(-1))
-        assert torch.equal(kept, cut > -math.inf)
-        assert torch.equal(before, scores[0].softmax(-1))
+        assert torch.equal(kept_by(top_k, logits / temperature), cut > -math.inf)
+        rows = torch.stack([logits, logits.flip(0)])
+        assert torch.equal(distribution(rows, temperature, top_k)[0], probabilities)
 
 
 def test_no_top_k_keeps_the_whole_vocabulary():
     logits = torch.tensor([3.0, 0.0, -50.0])
     for top_k in (None, 0):
-        probabilities, kept, before = distribution(logits, 0.7, top_k)
-        assert kept.all()
-        assert torch.equal(probabilities, before)
+        assert kept_by(top_k, logits).all()
+        assert torch.equal(distribution(logits, 0.7, top_k), (logits / 0.7).softmax(-1))
 
 
 def test_next_token_probabilities_cover_the_vocabulary_in_order(lm):
     logits = lm.model(encode(lm, PROMPT)).logits[0, -1].detach()
     scores = TopKLogitsWarper(7)(None, TemperatureLogitsWarper(0.8)(None, logits[None]))[0]
     choices = next_token_probabilities(lm, PROMPT, temperature=0.8, top_k=7)
+    uncut = next_token_probabilities(lm, PROMPT, temperature=0.8)
     assert len(choices) == len(lm.vocabulary) == len(logits)
-    assert [c.before for c in choices] == sorted((c.before for c in choices), reverse=True)
+    assert [c.token for c in choices] == [c.token for c in uncut]
+    assert [c.probability for c in uncut] == sorted((c.probability for c in uncut), reverse=True)
     assert sorted(c.probability for c in choices) == pytest.approx(
         sorted(scores.softmax(-1).tolist())
     )
-    assert [c.kept for c in choices] == [True] * 7 + [False] * (len(choices) - 7)
-    assert all(c.probability == 0 for c in choices[7:])
+    assert [c.probability > 0 for c in choices] == [True] * 7 + [False] * (len(choices) - 7)
     assert choices[0].token == lm.vocabulary[logits.argmax()]
-    assert sum(c.before for c in choices) == pytest.approx(1)
+    assert sum(c.probability for c in uncut) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("temperature", "top_k"), [(1.0, None), (0.7, 12), (1.5, 3)])
@@ -106,9 +133,8 @@ def test_draws_come_as_often_as_they_should(lm, temperature, top_k):
     )
     observed = [text.removeprefix(PROMPT) for text in texts]
     expected = {}
-    for i, p in enumerate(
-        distribution(lm.model(encode(lm, PROMPT)).logits[0, -1].detach(), **settings)[0].tolist()
-    ):
+    logits = lm.model(encode(lm, PROMPT)).logits[0, -1].detach()
+    for i, p in enumerate(distribution(logits, **settings).tolist()):
         text = lm.tokenizer.decode([i], skip_special_tokens=True)
         expected[text] = expected.get(text, 0.0) + p * draws
     assert all(expected[text] > 0 for text in observed)
@@ -149,7 +175,7 @@ def test_low_temperature_is_nearly_greedy_and_high_is_not(lm):
     assert generate_text(lm, PROMPT, max_new_tokens=10, temperature=5, top_k=None, seed=3) != greedy
 
 
-# ------------------------------------------------------------------------------------------ seeds
+# ---- seeds
 
 
 def test_a_seed_repeats_the_text_and_another_gives_another(lm):
@@ -180,8 +206,7 @@ def test_without_a_seed_pytorch_decides(lm):
     assert second != first
 
 
-# ------------------------------------------------------------------------------------------
-# streaming
+# ---- streaming
 
 SETTINGS = [
     {},
@@ -241,8 +266,7 @@ def test_nothing_is_computed_after_the_end(lm):
     assert script.model.read == 4
 
 
-# ------------------------------------------------------------------------------------------
-# lengths, ends, prompts
+# ---- lengths, ends, prompts
 
 
 def test_an_end_token_ends_the_text_and_is_not_shown(lm, monkeypatch):
@@ -307,8 +331,7 @@ def test_several_texts_come_as_a_list(lm):
     assert all(text.startswith(PROMPT) for text in texts)
 
 
-# ------------------------------------------------------------------------------------------ bad
-# input
+# ---- bad input
 
 BAD = [
     ({"prompt": ""}, ValueError, "empty"),

@@ -1,0 +1,79 @@
+"""What a causal language model says of the next token at one place of a text, as bars.
+
+The model runs once for each place; a change of temperature or top-k only looks at the place anew.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+
+from helpers.explorers._bars import Bar
+from helpers.generation import distribution, kept_by
+from helpers.lab import pocketweb
+
+SHOWN = 12  # bars; two more rows sum up the rest of the vocabulary
+
+
+class Place(NamedTuple):
+    """Where a text stands, and all that the sliders need to know of its next token."""
+
+    ids: torch.Tensor  # [1, n_tokens]
+    cache: object  # what the model keeps of ids; None: it has to read them again
+    logits: torch.Tensor  # [vocab]
+    truth: torch.Tensor | None  # exact probabilities [vocab]: of a pocket model, in its language
+
+
+def reach(lm, text, ids, cache=None):
+    """Read a text with token ids [1, n_tokens], or with a cache only its last token."""
+    with torch.no_grad():
+        unread = ids if cache is None else ids[:, -1:]
+        output = lm.model(unread, past_key_values=cache, use_cache=True)
+    logits = output.logits[0, -1].float().cpu()  # [vocab]
+    return Place(ids, output.past_key_values, logits, _truth(lm, text))
+
+
+def _truth(lm, text):
+    """The exact probabilities [vocab] of the next token, where they are known; else None."""
+    exact = pocketweb.next_token(text) if lm.knows_whole_words_only else {}
+    if not exact:
+        return None
+    ids = lm.tokenizer(list(exact), add_special_tokens=False).input_ids  # each is one token
+    truth = torch.zeros(len(lm.vocabulary), dtype=torch.float64)
+    chances = torch.tensor(list(exact.values()), dtype=torch.float64)
+    return truth.index_copy(0, torch.tensor(ids)[:, 0], chances)
+
+
+def look(lm, place, temperature, top_k):
+    """The bars of a place at a setting, the sentence and the caption about them."""
+    probabilities = distribution(place.logits, temperature, top_k)  # [vocab]
+    before = distribution(place.logits, temperature)  # [vocab], without the cut
+    kept = kept_by(top_k, place.logits / temperature)  # [vocab]
+    drawn, truth = torch.where(kept, probabilities, before), place.truth
+    shown = place.logits.topk(min(SHOWN, len(kept))).indices  # no temperature changes their order
+    bars = [
+        Bar(lm.vocabulary[i], drawn[i].item(), kept[i].item(), _at(truth, i))
+        for i in shown.tolist()
+    ]
+    rest = torch.ones_like(kept).index_fill(0, shown, False)
+    for word, part in (("kept", rest & kept), ("cut", rest & ~kept)):
+        label = f"+ {part.sum().item():,} {word}"
+        bars.append(Bar(label, drawn[part].sum().item(), word == "kept", _at(truth, part), False))
+    sentence = (
+        f"temperature {temperature:.2f}, top-k {top_k or 'off'}: "
+        f"{kept.sum().item():,} of {len(kept):,} tokens kept, "
+        f"{100 * before[kept].sum().item():.1f} % of the mass, {_unsure(probabilities)}"
+    )
+    caption = f"{lm.name}; · is a space, ⏎ a new line."
+    caption += "" if truth is None else f" The exact truth, at temperature 1: {_unsure(truth)}."
+    return bars, sentence, caption
+
+
+def _at(truth, part):
+    return None if truth is None else truth[part].sum().item()
+
+
+def _unsure(probabilities):
+    nats = torch.special.entr(probabilities).sum().item()
+    words = f"{math.exp(nats):,.{+(nats < 2.3)}f} equal words"
+    return f"entropy {nats:.2f} nats: as unsure as choosing among {words}"
