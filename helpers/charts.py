@@ -109,9 +109,9 @@ def line_chart(
     ax.set(xscale=scales[0], yscale=scales[1], ylim=y_limits)
     for axis in [axis for axis, log in ((ax.xaxis, log_x), (ax.yaxis, log_y)) if log]:
         _number_plainly(axis)
-    _plain(ax, x_label, y_label)
+    _clean(ax, x_label, y_label)
     _label_ends(ax, ends)
-    return describe(fig, _sentence(series, x_label, y_label, floor, floor_label))
+    return describe(fig, _described(series, x_label, y_label, floor, floor_label))
 
 
 def _check_series(series):
@@ -132,7 +132,7 @@ def _number_plainly(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
-def _plain(ax, x_label, y_label):
+def _clean(ax, x_label, y_label):
     ax.set_xlabel(x_label, color=INK)
     ax.set_title(
         y_label, loc="left", fontsize=10, color=INK
@@ -163,7 +163,7 @@ def _label_ends(ax, labels):
         )
 
 
-def _sentence(series, x_label, y_label, floor, floor_label):
+def _described(series, x_label, y_label, floor, floor_label):
     parts = [f"Line chart of {y_label} against {x_label}."]
     for label, (xs, ys) in series.items():
         text = f"{label}: from {ys[0]:.3g} at {xs[0]:.4g} to {ys[-1]:.3g} at {xs[-1]:.4g}"

@@ -20,7 +20,7 @@ from helpers._plumbing.checkpoints import (
     find,
     names_of,
     on_disk,
-    read,
+    read_model,
     shown,
 )
 
@@ -172,7 +172,7 @@ def _load(kind, name, fallback, device):
     device = checked_device(device)
 
     def open_model(name):
-        return LanguageModel(*read(find(name, kind), kind, name, device), name)
+        return LanguageModel(*read_model(find(name, kind), kind, name, device), name)
 
     try:
         return open_model(str(name))

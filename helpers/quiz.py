@@ -118,7 +118,9 @@ def predict(name, question, choices=None, unit=""):
     def keep(change=None):
         if change is not None:
             _guesses[name] = change["new"]
-        text = f"{_plain(_guesses[name], unit)} is kept." if name in _guesses else "No guess yet."
+        text = (
+            f"{_in_words(_guesses[name], unit)} is kept." if name in _guesses else "No guess yet."
+        )
         kept.value = _verdict("Your guess:", text, _NEUTRAL).html
 
     box.observe(keep, names="value")
@@ -136,7 +138,7 @@ def compare(name, measured, unit=""):
         >>> compare("docs: never asked", 0.25).text
         'You made no guess. Measured: 0.25.'
     """
-    value = _plain(measured, unit)
+    value = _in_words(measured, unit)
     if name not in _guesses:
         return _verdict("You made no guess.", f"Measured: {value}.", _NEUTRAL)
     guess = _guesses[name]
@@ -146,11 +148,13 @@ def compare(name, measured, unit=""):
         remark = ""
     else:
         more = "more" if measured > guess else "less"
-        remark = f", which is {_plain(abs(measured - guess))} {more}"
-    return _verdict(f"You guessed {_plain(guess, unit)}.", f"Measured: {value}{remark}.", _NEUTRAL)
+        remark = f", which is {_in_words(abs(measured - guess))} {more}"
+    return _verdict(
+        f"You guessed {_in_words(guess, unit)}.", f"Measured: {value}{remark}.", _NEUTRAL
+    )
 
 
-def _plain(value, unit=""):
+def _in_words(value, unit=""):
     return (f"{value:.3g}" if isinstance(value, float) else str(value)) + (unit and f" {unit}")
 
 

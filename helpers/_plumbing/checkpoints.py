@@ -111,7 +111,7 @@ def verify(folder, name):
             raise _damaged(file, name, "it has changed since it was downloaded")
 
 
-def read(folder, kind, name, device):
+def read_model(folder, kind, name, device):
     """The model in a folder, in 32-bit numbers on the device, and its tokenizer."""
     local = {"local_files_only": True, "trust_remote_code": False}
     auto_class = AutoModelForCausalLM if kind == "causal" else AutoModelForMaskedLM

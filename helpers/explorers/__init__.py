@@ -11,11 +11,7 @@ from helpers.explorers.fill_mask import FillMaskExplorer, fill_mask_picture
 from helpers.explorers.reading import ReadingExplorer, reading_picture
 from helpers.explorers.rulers import RulerExplorer, ruler_picture
 from helpers.explorers.sampling import SamplingExplorer, sampling_picture
-from helpers.explorers.training_cost import (
-    TrainingCostExplorer,
-    training_cost,
-    training_cost_picture,
-)
+from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
 
 __all__ = [
     "Bar",
@@ -31,6 +27,5 @@ __all__ = [
     "ruler_picture",
     "sampling_picture",
     "status_html",
-    "training_cost",
     "training_cost_picture",
 ]

@@ -12,7 +12,7 @@ from helpers.explorers._bars import Bar
 from helpers.generation import distribution, kept_by
 from helpers.lab import pocketweb
 
-SHOWN = 12  # bars; two more rows sum up the rest of the vocabulary
+TOKENS_SHOWN = 12  # bars; two more rows sum up the rest of the vocabulary
 
 
 class Place(NamedTuple):
@@ -44,13 +44,15 @@ def _truth(lm, text):
     return truth.index_copy(0, torch.tensor(ids)[:, 0], chances)
 
 
-def look(lm, place, temperature, top_k):
+def bars_at(lm, place, temperature, top_k):
     """The bars of a place at a setting, the sentence and the caption about them."""
     probabilities = distribution(place.logits, temperature, top_k)  # [vocab]
     before = distribution(place.logits, temperature)  # [vocab], without the cut
     kept = kept_by(top_k, place.logits / temperature)  # [vocab]
     drawn, truth = torch.where(kept, probabilities, before), place.truth
-    shown = place.logits.topk(min(SHOWN, len(kept))).indices  # no temperature changes their order
+    shown = place.logits.topk(
+        min(TOKENS_SHOWN, len(kept))
+    ).indices  # no temperature changes their order
     bars = [
         Bar(lm.vocabulary[i], drawn[i].item(), kept[i].item(), _at(truth, i))
         for i in shown.tolist()

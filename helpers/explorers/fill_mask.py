@@ -22,14 +22,14 @@ from helpers.fill_mask import BLANK, fill_mask
 from helpers.lab import pocketweb
 from helpers.models import load_masked_lm
 
-OFFERED = (
+MASKED_MODELS = (
     "pocket-bert",
     "bert-base-uncased",
     "roberta-base",
     "distilbert-base-uncased",
     "albert-base-v2",
 )
-SHOWN = 10  # bars for each blank; one more row sums up the rest of the vocabulary
+CANDIDATES_SHOWN = 10  # bars for each blank; one more row sums up the rest of the vocabulary
 ONE_BY_ONE = 24  # words on the right that appear one at a time; the last brings all that follow
 WORD = re.compile(rf"\s*(?:{re.escape(BLANK)}|\w+(?:['’]\w+)*|\S)")
 
@@ -53,15 +53,18 @@ def _views(lm, text, targets):
         cuts = [0, *(word.end() for word in WORD.finditer(right))][: ONE_BY_ONE + 1]
         for cut in [*cuts[:-1], len(right)]:
             shown = left + BLANK + right[:cut]
-            blanks, single = fill_mask(lm, shown, SHOWN, targets), shown.count(BLANK) == 1
+            blanks, single = (
+                fill_mask(lm, shown, CANDIDATES_SHOWN, targets),
+                shown.count(BLANK) == 1,
+            )
             truth = pocketweb.blank(shown) if single and lm.knows_whole_words_only else {}
             views.append(View(shown, right[cut:], [blanks] if single else blanks, truth))
     return views
 
 
-def _look(lm, view):
+def _view_html(lm, view):
     """A view as HTML, the sentence about it, and the Bars of each of its blanks. Runs no model."""
-    tables = [_bars(lm, candidates, view.truth) for candidates in view.blanks]
+    tables = [_candidate_bars(lm, candidates, view.truth) for candidates in view.blanks]
     columns, best = "", []
     for n, (bars, candidates) in enumerate(zip(tables, view.blanks, strict=True), 1):
         name = f"blank {n}" if len(tables) > 1 else ""
@@ -76,7 +79,7 @@ def _look(lm, view):
     return _text_html(view) + pair, sentence, tables
 
 
-def _bars(lm, candidates, truth):
+def _candidate_bars(lm, candidates, truth):
     bars = []
     for candidate in candidates:
         token = lm.vocabulary[candidate.token_id]
@@ -121,7 +124,7 @@ def fill_mask_picture(lm, text, targets=None, right_words=None):
     views = _views(lm, text, targets)
     last = len(views) - 1
     n = last if right_words is None else check_whole_number(right_words, "right_words", 0, last)
-    page, sentence, tables = _look(lm, views[n])
+    page, sentence, tables = _view_html(lm, views[n])
     lines = [f"{views[n].shown!r} filled by {lm.name}; {sentence}"]
     for number, bars in enumerate(tables, 1):
         lines += [f" blank {number}"] if len(tables) > 1 else []
@@ -150,7 +153,7 @@ class FillMaskExplorer(ModelExplorer):
     def __init__(self, lm, text="The [MASK] sat on the mat.", targets=None):
         self._views = _views(lm, text, targets)
         super().__init__(f"A text with blanks and a slider on {lm.name}")
-        model = self._offer(lm, OFFERED)
+        model = self._offer(lm, MASKED_MODELS)
         self.text = sized(widgets.Textarea(text, description="text", rows=2), "auto")
         words = ", ".join(targets or ())
         self.targets = sized(widgets.Text(words, description="targets"), "330px")
@@ -179,7 +182,7 @@ class FillMaskExplorer(ModelExplorer):
         ids = {candidate.token_id for candidates in view.blanks for candidate in candidates}
         targets = tokenizer.convert_ids_to_tokens(sorted(ids)) if self._words() else None
         text = view.shown.replace(BLANK, tokenizer.mask_token)
-        return fill_script(self.lm, text, SHOWN, targets, several=len(view.blanks) > 1)
+        return fill_script(self.lm, text, CANDIDATES_SHOWN, targets, several=len(view.blanks) > 1)
 
     def _words(self):
         return [word.strip() for word in self.targets.value.split(",") if word.strip()] or None
@@ -204,5 +207,5 @@ class FillMaskExplorer(ModelExplorer):
     def _show(self):
         if not self._views:
             return None
-        self.bars.value, sentence, _ = _look(self.lm, self._views[self.right_words.value])
+        self.bars.value, sentence, _ = _view_html(self.lm, self._views[self.right_words.value])
         return sentence, never_seen(self.lm, self.text.value)

@@ -25,7 +25,7 @@ from helpers.fill_mask import BLANK
 from helpers.generation import next_token_logits
 from helpers.lab import pocketweb
 
-SHOWN = 8  # bars at most; one more row sums up the rest of the vocabulary
+WORDS_SHOWN = 8  # bars at most; one more row sums up the rest of the vocabulary
 TEXT = "Review: We went to a [MASK]. The music was lovely. The soup was superb. Highly recommended."
 
 
@@ -51,9 +51,11 @@ def _read(causal, masked, text):
     highest = Counter()
     for probabilities in said + true:
         highest |= probabilities  # the larger one for each word
-    shown = [word for n, (word, p) in enumerate(highest.most_common(SHOWN)) if p >= 0.01 or n < 3]
+    shown = [
+        word for n, (word, p) in enumerate(highest.most_common(WORDS_SHOWN)) if p >= 0.01 or n < 3
+    ]
     shown.sort(key=lambda word: -said[0][word])
-    first, *others = map(_bars, [shown] * len(said), said, true)
+    first, *others = map(_word_bars, [shown] * len(said), said, true)
     return Readings(left, words, first, others)
 
 
@@ -86,7 +88,7 @@ def _by_word(pairs):
     return words
 
 
-def _bars(words, said, true):
+def _word_bars(words, said, true):
     """A bar for each of the words, and one for all others."""
     bars = [Bar(word, said[word], truth=true[word] if true else None) for word in words]
     rest, true_rest = (max(0.0, 1 - sum(p[word] for word in words)) for p in (said, true))
@@ -94,7 +96,7 @@ def _bars(words, said, true):
     return [*bars, others]
 
 
-def _look(causal, masked, readings, n):
+def _panels(causal, masked, readings, n):
     """With n words revealed: what each model sees and says, as HTML, and a sentence."""
     left, words, first, others = readings
     panels, guesses = [], []
@@ -130,7 +132,7 @@ def reading_picture(causal, masked, text=TEXT, revealed=0):
     """
     readings = _read(causal, masked, text)
     n = check_whole_number(revealed, "revealed", 0, len(readings.words))
-    panels, sentence = _look(causal, masked, readings, n)
+    panels, sentence = _panels(causal, masked, readings, n)
     text = sentence
     for bars in zip(readings.causal, readings.masked[n], strict=True):
         text += f"\n  {bars[0].label!r:18}"
@@ -203,6 +205,6 @@ class ReadingExplorer(ModelExplorer):
     def _show(self):
         if self._readings is None:
             return None
-        panels, sentence = _look(self.causal, self.masked, self._readings, self.revealed.value)
+        panels, sentence = _panels(self.causal, self.masked, self._readings, self.revealed.value)
         self.causal_bars.value, self.masked_bars.value = panels
         return sentence, never_seen(self.masked, self.text.value)

@@ -17,12 +17,12 @@ from helpers.charts import Picture
 from helpers.explorers._bars import bar_lines, bars_html, status_html, texts_html
 from helpers.explorers._controls import button, labelled, row, sized
 from helpers.explorers._explorer import ModelExplorer, never_seen
-from helpers.explorers._next_token import look, reach
+from helpers.explorers._next_token import bars_at, reach
 from helpers.explorers._scripts import generation_script
 from helpers.generation import add_token, decode_after, end_tokens, generate_text
 from helpers.models import load_causal_lm
 
-OFFERED = ("pocket-gpt2", "gpt2", "distilgpt2", "gpt2-medium")
+CAUSAL_MODELS = ("pocket-gpt2", "gpt2", "distilgpt2", "gpt2-medium")
 
 
 def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
@@ -37,7 +37,7 @@ def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
     """
     temperature, top_k = check_sampling(temperature, top_k, lm)
     place = reach(lm, prompt, encode(lm, prompt))
-    bars, sentence, caption = look(lm, place, temperature, top_k)
+    bars, sentence, caption = bars_at(lm, place, temperature, top_k)
     lines = [f"the token after {prompt!r} by {lm.name}; {sentence}", *bar_lines(bars)]
     return Picture(status_html(sentence) + bars_html(bars, caption), "\n".join(lines))
 
@@ -74,7 +74,7 @@ class SamplingExplorer(ModelExplorer):
         encode(lm, prompt)
         temperature, top_k = check_sampling(temperature, top_k, lm)
         super().__init__(f"Sliders on {lm.name}")
-        self._writing, model = None, self._offer(lm, OFFERED)
+        self._writing, model = None, self._offer(lm, CAUSAL_MODELS)
         self.prompt = sized(widgets.Textarea(prompt, description="prompt", rows=2), "auto")
         self.seed = widgets.BoundedIntText(seed, min=0, max=2**31 - 4, description="seed")
         limits = {"min": 1, "max": lm.context}
@@ -186,7 +186,7 @@ class SamplingExplorer(ModelExplorer):
     def _show(self):
         if self._place is None:
             return None
-        bars, sentence, caption = look(self.lm, self._place, *self._settings())
+        bars, sentence, caption = bars_at(self.lm, self._place, *self._settings())
         self.bars.value = bars_html(bars, caption)
         new = self._place.ids[0, self._start.shape[1] :].tolist()
         step = f"token {len(new)} is {self.lm.vocabulary[new[-1]]!r}; then " if new else ""

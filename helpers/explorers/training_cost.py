@@ -71,12 +71,12 @@ def _written(value):
     return f"{float(f'{value:.3g}'):,.12g}"
 
 
-def _number(box, value):
+def _in_box(box, value):
     """What the box shows for a value of its coarser slider: a number of the reader's own stays."""
     return box.value if abs(math.log10(value / box.value)) < 0.501 * STEP else float(f"{value:.3g}")
 
 
-def _lines(inputs):
+def _quantities(inputs):
     """Each quantity, its value in words, the formula and the source."""
     cost, law = training_cost(**inputs), CHINCHILLA
     n, d, hours = (
@@ -105,9 +105,9 @@ def _lines(inputs):
     ]
 
 
-def _look(inputs):
+def _table(inputs):
     """The table as HTML, the sentence about it, and its lines."""
-    lines = _lines(inputs)
+    lines = _quantities(inputs)
     style = 'style="text-align:left;vertical-align:top;padding:3px 14px 3px 0;white-space:normal"'
     rows = "".join(
         f'<tr><th scope="row" {style}>{name}</th><td {style}><b>{html.escape(value)}</b></td>'
@@ -129,7 +129,7 @@ def training_cost_picture(**inputs):
         >>> "3.15e+23" in training_cost_picture(billion_params=175, billion_tokens=300).text
         True
     """
-    table, sentence, lines = _look(
+    table, sentence, lines = _table(
         {name: start for name, (_, start, *_) in INPUTS.items()} | inputs
     )
     return Picture(
@@ -158,12 +158,12 @@ class TrainingCostExplorer(Explorer):
             box = widgets.BoundedFloatText(start, min=low, max=high, description=label)
             limits = {"min": math.log10(low), "max": math.log10(high), "step": STEP}
             slider = widgets.FloatLogSlider(start, base=10, **limits)
-            pairs.append(labelled(box, slider, functools.partial(_number, box)))
+            pairs.append(labelled(box, slider, functools.partial(_in_box, box)))
             self.inputs[name] = box
         self._draw_on(*self.inputs.values())
         self.children = [row(*pairs), self.status, self.table]
         self._draw()
 
     def _show(self):
-        self.table.value, sentence, _ = _look({name: b.value for name, b in self.inputs.items()})
+        self.table.value, sentence, _ = _table({name: b.value for name, b in self.inputs.items()})
         return (sentence,)

@@ -20,7 +20,7 @@ def read(name):
     """
     with open(DATA / f"{name}.csv", encoding="utf-8") as file:
         next(file)
-        return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        return [{key: _parsed(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
 def made_by(name):
@@ -34,7 +34,7 @@ def made_by(name):
         return next(file).strip("# \n")
 
 
-def _number(text):
+def _parsed(text):
     for kind in (int, float):
         try:
             return kind(text)

@@ -1,8 +1,5 @@
-"""The repository as a whole: its layout, its package, its size, its README, and addresses that
-agree.
-"""
+"""The repository as a whole: its package, its README, and addresses that agree."""
 
-import ast
 import os
 import re
 import shutil
@@ -17,28 +14,7 @@ from packaging.requirements import Requirement
 from tests.support.notebook_plugin import ROOT
 from tests.tools import address
 
-TOP_LEVEL = {
-    "notebooks",
-    "helpers",
-    "tests",
-    "requirements.txt",
-    "README.md",
-    "pyproject.toml",
-    "LICENSE",
-}
 TEXT = {".md", ".py", ".toml", ".txt", ".cfg", ".yml", ".ipynb", ".grammar", ".json", ".css", ""}
-
-
-def project_files():
-    """Paths of all files that belong to the repository, tracked or about to be."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    try:
-        listed = subprocess.run(
-            command, cwd=ROOT, check=True, capture_output=True, text=True
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this copy has no Git repository, which knows what belongs to it")
-    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
 def pyproject():
@@ -55,47 +31,12 @@ def run(*command, **kwargs):
     )
 
 
-def test_top_level_is_fixed():
-    found = {path.relative_to(ROOT).parts[0] for path in project_files()}
-    assert {name for name in found if not name.startswith(".")} <= TOP_LEVEL
-
-
-def lines_of_code(path):
-    """How many lines hold code: no blank lines, no comments, no docstrings."""
-    text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
-    code = set()
-    for node in ast.walk(tree):
-        constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if isinstance(node, ast.stmt) and not (constant and isinstance(node.value.value, str)):
-            inner = [
-                child.lineno for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)
-            ]
-            code.update(range(node.lineno, min([*inner, node.end_lineno + 1])))
-    blank = {
-        i
-        for i, line in enumerate(text.splitlines(), 1)
-        if not line.strip() or line.strip().startswith("#")
-    }
-    return len(code - blank)
-
-
-def test_line_budgets():
-    files = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "helpers").rglob("*.py")}
-    first_look = ("models", "generation", "fill_mask")
-    assert (
-        sum(len(files[f"helpers/{name}.py"].read_text().splitlines()) for name in first_look) < 450
-    )
-    code = {name: lines_of_code(path) for name, path in files.items()}
-    assert sum(code.values()) < 3100, code
-
-
 def test_import_is_cheap():
     probe = "import helpers, sys; print({'torch', 'transformers', 'ipywidgets'} & set(sys.modules))"
     assert run("-c", probe).stdout.strip() == "set()"
 
 
-def test_wheel_holds_the_package_and_nothing_else(tmp_path):
+def test_wheel_holds_the_package_and_nothing_else(tmp_path, repository_files):
     copy = tmp_path / "copy"  # building in place would leave folders behind
     shutil.copytree(
         ROOT / "helpers", copy / "helpers", ignore=shutil.ignore_patterns("__pycache__")
@@ -109,7 +50,7 @@ def test_wheel_holds_the_package_and_nothing_else(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {
-        path.relative_to(ROOT).as_posix() for path in project_files() if "helpers" in path.parts
+        path.relative_to(ROOT).as_posix() for path in repository_files if "helpers" in path.parts
     }
     assert held == {name for name in expected if name.startswith("helpers/")}
     assert wheel.stat().st_size < 20e6
@@ -183,19 +124,19 @@ def test_continuous_integration_runs_the_readme_command(folder):
 
 
 def test_readme_commands_exist():
-    for call in sorted(set(re.findall(r"python -m (helpers [a-z]+|tests\.\w+)", readme()))):
+    for call in sorted(set(re.findall(r"python -m (helpers [a-z]+|tests\.tools\.\w+)", readme()))):
         shown = run("-m", *call.split(), "--help", timeout=120)
         assert shown.returncode == 0, f"python -m {call}: {shown.stderr[-500:]}"
 
 
-def test_no_file_speaks_of_one_machine():
+def test_no_file_speaks_of_one_machine(repository_files):
     """No absolute path of somebody's machine, no package index but the public ones."""
     machine = re.compile(
         r"(?<![\w.$}~/-])/(?:home|root|Users|opt|work|srv|mnt)/[\w.]+|[A-Z]:\\{1,2}Users\\"
     )
     index = re.compile(r"(?:index-url|INDEX_URL|find-links)[=: ]+(\S+)")
     public = ("https://download.pytorch.org/whl/", "https://pypi.org/simple")
-    for path in project_files():
+    for path in repository_files:
         if path.suffix in TEXT and path != Path(__file__).resolve():
             text = path.read_text(encoding="utf-8")
             assert not machine.search(text), f"{path}: {machine.search(text)[0]}"
