@@ -1,11 +1,15 @@
 """The tests of Language Models, Measured, and the commands of its maintainers.
 
-`pytest` runs everything: unit tests, doctests, every notebook, and a real browser where there is
-one. `python -m tests.tools.store_outputs notebooks/05_*.ipynb` runs a notebook and stores its
-outputs. `python -m tests.tools.address OWNER/REPO` writes the repository's address everywhere it
-stands. `python -m tests.tools.colab_like 05_generate_text_with_gpt2` runs a notebook as Google
-Colab would. `python -m tests.tools.measure_notebooks` measures time and memory; `python -m
-tests.tools.minutes` counts minutes. `python -m tests.tools.slides` cuts the notebooks into slides
-that fit. `python -m tests.tools.make_data card pocket-gpt2` measures a bundled model and writes its
-card.
+`pytest` runs everything: unit tests, doctests, every notebook with what must hold in it, and a real
+browser where there is one, in two processes; `pytest -n 0` stays in one.
+
+The commands, each with `--help`:
+
+`python -m tests.tools.store_outputs notebooks/05_*.ipynb` runs a notebook and stores its outputs.
+`python -m tests.tools.make_data sweep` makes a file of `helpers/data`; others: floors, card, ...
+`python -m tests.tools.address OWNER/REPO` writes the repository's address everywhere it stands.
+`python -m tests.tools.colab_like 05_generate_text_with_gpt2` runs a notebook as Google Colab would.
+`python -m tests.tools.measure_notebooks` measures time and memory, `...minutes` counts minutes.
+`python -m tests.tools.slides` cuts the notebooks into slides that fit.
+`python -m tests.tools.pictures` draws the README's pictures.
 """
