@@ -134,9 +134,8 @@ def _number_plainly(axis):
 
 def _clean(ax, x_label, y_label):
     ax.set_xlabel(x_label, color=INK)
-    ax.set_title(
-        y_label, loc="left", fontsize=10, color=INK
-    )  # read from left to right, unlike a turned label
+    # Read from left to right, unlike a turned label
+    ax.set_title(y_label, loc="left", fontsize=10, color=INK)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(FAINT)
     ax.tick_params(colors=FAINT, labelcolor=INK, labelsize=9)

@@ -1,8 +1,8 @@
 """Load a language model by name: a bundled pocket model, a folder on disk, or one from the hub.
 
 `load_causal_lm("gpt2", fallback="pocket-gpt2")` takes the local cache, else downloads, else says
-why not and goes on with the bundled model. How files are found and read is told in `checkpoints`,
-how they are downloaded in `hub`.
+why not and goes on with the bundled model. How files are found, read and downloaded is told in
+`_plumbing`.
 """
 
 import json
@@ -49,7 +49,7 @@ class LanguageModel:
 
     @property
     def kind(self):
-        """ "causal" or "masked"."""
+        """What it is for: "causal" or "masked"."""
         return "causal" if self.model.can_generate() else "masked"
 
     @property
@@ -62,9 +62,8 @@ class LanguageModel:
         """The largest number of tokens that the model can read at once."""
         embeddings = getattr(self.model.base_model, "embeddings", None)
         padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
-        unused = (
-            0 if padding is None else padding + 1
-        )  # RoBERTa counts positions from its padding index on
+        # RoBERTa counts positions from its padding index on
+        unused = 0 if padding is None else padding + 1
         return self.model.config.max_position_embeddings - unused
 
     @cached_property

@@ -98,7 +98,6 @@ def texts_html(prompt, continuations):
         f"<div><strong>{k}</strong>{typed}<mark>{visible(new)}</mark></div>"
         for k, new in continuations.items()
     )
-    live = (
-        ' aria-live="polite"' if len(continuations) > 1 else ""
-    )  # of a single text the status tells each step
+    # Of a single text the status tells each step
+    live = ' aria-live="polite"' if len(continuations) > 1 else ""
     return f'<div class="lmm-texts"{live}>{"".join(cards)}</div>'

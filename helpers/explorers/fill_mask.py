@@ -53,10 +53,8 @@ def _views(lm, text, targets):
         cuts = [0, *(word.end() for word in WORD.finditer(right))][: ONE_BY_ONE + 1]
         for cut in [*cuts[:-1], len(right)]:
             shown = left + BLANK + right[:cut]
-            blanks, single = (
-                fill_mask(lm, shown, CANDIDATES_SHOWN, targets),
-                shown.count(BLANK) == 1,
-            )
+            blanks = fill_mask(lm, shown, CANDIDATES_SHOWN, targets)
+            single = shown.count(BLANK) == 1
             truth = pocketweb.blank(shown) if single and lm.knows_whole_words_only else {}
             views.append(View(shown, right[cut:], [blanks] if single else blanks, truth))
     return views

@@ -79,14 +79,8 @@ def _in_box(box, value):
 def _quantities(inputs):
     """Each quantity, its value in words, the formula and the source."""
     cost, law = training_cost(**inputs), CHINCHILLA
-    n, d, hours = (
-        _written(value)
-        for value in (
-            cost["best n"] / 1e9,
-            cost["best d"] / 1e9,
-            cost["kWh"] / inputs["watts"] * 1e3,
-        )
-    )
+    n, d = (_written(cost[name] / 1e9) for name in ("best n", "best d"))
+    hours = _written(cost["kWh"] / inputs["watts"] * 1e3)
     loss = f"{cost['loss']:.3f} nats per token"
     formula = f"{law.E:.2f} + {law.A:.0f}/N^{law.alpha:.3f} + {law.B:.0f}/D^{law.beta:.3f}"
     best = f"{n} billion N, {d} billion D, loss {cost['best loss']:.3f}"

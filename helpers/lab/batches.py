@@ -43,12 +43,8 @@ class Batches:
     ):
         check_objective(objective)
         self.on_cpu = torch.device(device).type == "cpu"
-        self.objective, self.tokens_per_step, self.mask_rate, self.seed = (
-            objective,
-            tokens_per_step,
-            mask_rate,
-            seed,
-        )
+        self.objective, self.seed = objective, seed
+        self.tokens_per_step, self.mask_rate = tokens_per_step, mask_rate
         self.tokenizer, self.language = tokenizer, pocketweb.language(genres)
         vocabulary = self.language.vocabulary
         self.id_of = {
@@ -99,9 +95,8 @@ def _split_by_tokens(rows, most, price):
     costs, cuts = np.zeros(len(rows) + 1), [0]
     for end, row in enumerate(rows, start=1):
         first = min(end - 1, max(0, end - most // len(row)))
-        through = costs[first:end] + len(row) * np.arange(
-            end - first, 0, -1
-        )  # by where the last group begins
+        # By where the last group begins
+        through = costs[first:end] + len(row) * np.arange(end - first, 0, -1)
         cuts.append(first + int(through.argmin()))
         costs[end] = through.min() + price
     groups, end = [], len(rows)

@@ -12,10 +12,7 @@ from typing import NamedTuple
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-N_WORDS, N_TOKENS = (
-    63,
-    64,
-)  # in the game, and in one text of it; the ids are 1 to 63, and 0 is not used
+N_WORDS, N_TOKENS = 63, 64  # in the game, with ids from 1 on; and in one text of it
 SHORTEST, LONGEST = 5, 20  # words in a phrase, all different
 BATCH, WIDTH = 32, 32
 
@@ -39,9 +36,8 @@ def games(n, seed):
     """
     draw = torch.Generator().manual_seed(seed)
     length = torch.randint(SHORTEST, LONGEST + 1, (n, 1), generator=draw)  # of the phrase
-    phrase = (
-        torch.rand(n, N_WORDS, generator=draw).argsort(1) + 1
-    )  # all words in random order; the first ones count
+    # All words in random order; the first ones count
+    phrase = torch.rand(n, N_WORDS, generator=draw).argsort(1) + 1
     place = torch.arange(N_TOKENS).expand(n, -1)
     return phrase.gather(1, place % length), place[:, :-1] >= length
 

@@ -78,9 +78,8 @@ class Language:
             table = _zipf_table(len(names), len(self.rules[second]), *law)
             self._zipf |= {first: table.sum(axis=1), second: dict(zip(names, table, strict=True))}
         self._options_for = functools.lru_cache(2**15)(self._find_options)
-        self._expand_fully = functools.lru_cache(32)(
-            self._expand
-        )  # the start of a document has 25,000 successors
+        # The start of a document has 25,000 successors
+        self._expand_fully = functools.lru_cache(32)(self._expand)
         self._derivations = {}
         first = zip(self._start[0], self._start[2], strict=True)
         self._first_belief = {
@@ -295,9 +294,8 @@ class Language:
         left, *right = re.split(re.escape(MASK), text)
         if len(right) != 1:
             raise ValueError(f"The text must hold exactly one {MASK}; it holds {len(right)}.")
-        left = re.sub(
-            r"(?<![\n ]) $", "", left
-        )  # this space belongs to the blank; an indentation does not
+        # This space belongs to the blank; an indentation does not
+        left = re.sub(r"(?<![\n ]) $", "", left)
         return _ranked(
             _of_a_blank(self._next(self._read(tokenize(left))[1], tokenize(right[0]), 0, {}))
         )

@@ -94,9 +94,8 @@ def _score(lm, batch):
         input_ids=inputs.to(lm.model.device), attention_mask=mask.to(lm.model.device)
     ).logits.cpu()
     for row, (_, positions, ids) in enumerate(batch):
-        asked = (
-            torch.tensor(positions) if causal else torch.tensor(positions) + 1
-        )  # the start stands in front
+        # The start stands in front
+        asked = torch.tensor(positions) if causal else torch.tensor(positions) + 1
         targets = torch.tensor([ids[p + 1] for p in positions])
         yield (
             torch.log_softmax(logits[row, asked].double(), -1)

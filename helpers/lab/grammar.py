@@ -31,9 +31,8 @@ class Row:
 
     def __init__(self, items, weight, columns):
         self.items, self.spaced, self.weight = items, after_space(items), weight
-        self.text = (
-            "".join(items) if all(isinstance(item, str) for item in items) else None
-        )  # None: it has slots
+        # None: it has slots
+        self.text = "".join(items) if all(isinstance(item, str) for item in items) else None
         self.columns = {"": self.text, **columns}
 
 

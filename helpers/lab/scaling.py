@@ -55,9 +55,8 @@ class ScalingLaw:
         return tuple(np.quantile(values, [(1 - level) / 2, (1 + level) / 2]).tolist())
 
 
-CHINCHILLA = ScalingLaw(
-    1.8172, 482.01, 0.3478, 2085.43, 0.3658
-)  # refitted: Besiroglu et al. (2024), 2404.10102
+# Refitted: Besiroglu et al. (2024), 2404.10102
+CHINCHILLA = ScalingLaw(1.8172, 482.01, 0.3478, 2085.43, 0.3658)
 
 
 def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0):
@@ -153,9 +152,8 @@ def exact_training_flops(model, n_tokens, length):
     products = sum(p.numel() for p in model.parameters() if p.ndim == 2 and id(p) not in embeddings)
     head, config = model.get_output_embeddings().weight, model.config
     products += head.numel() if id(head) in embeddings else 0
-    attention = (
-        2 * config.num_hidden_layers * config.hidden_size * length
-    )  # scores, and the sum that they weigh
+    # Scores, and the sum that they weigh
+    attention = 2 * config.num_hidden_layers * config.hidden_size * length
     return 6 * (products + attention) * n_tokens
 
 
@@ -209,9 +207,8 @@ def _fit(x, loss, floor, start=None):
     fixed = None if floor is None else np.log(floor) if floor else -np.inf
 
     def misfit(numbers):
-        logs = np.append(numbers[:n], numbers[2 * n :] if floor is None else fixed)[
-            :, None
-        ]  # [n + 1, 1]
+        # [n + 1, 1]
+        logs = np.append(numbers[:n], numbers[2 * n :] if floor is None else fixed)[:, None]
         slopes = np.append(numbers[n : 2 * n], 0.0)[:, None]
         parts = logs - slopes * np.vstack([log_x, np.zeros(log_x.shape[1])])  # [n + 1, n_points]
         total = np.logaddexp.reduce(parts, axis=0)  # log of the predicted loss
@@ -244,8 +241,7 @@ def _starts(log_x, loss, floor):
         columns = np.exp(-np.array(exponents)[:, None] * log_x).T  # [n_points, n_variables]
         if floor is None:
             columns = np.column_stack([columns, np.ones(n_points)])
-        scales, _ = nnls(
-            columns / loss[:, None], 1 - (floor or 0.0) / loss
-        )  # relative misfits count, as in the logs
+        # Relative misfits count, as in the logs
+        scales, _ = nnls(columns / loss[:, None], 1 - (floor or 0.0) / loss)
         logs = np.log(np.maximum(scales, tiny))
         yield np.array([*logs[: len(log_x)], *exponents, *logs[len(log_x) :]])
