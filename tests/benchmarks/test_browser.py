@@ -16,14 +16,17 @@ from tests.support.jupyterlab import find_browser, running_browser, running_lab
 
 MOVES, AT_MOST = 60, 150  # the time in ms, at the median
 WATCH = """widget => {
-    const parts = ['[role=status]', 'table'].map(  // the last table: that of a causal model stands still in 01
+    // the last table: that of a causal model stands still in 01
+    const parts = ['[role=status]', 'table'].map(
         what => [...widget.querySelectorAll(what)].at(-1).closest('.widget-html-content'))
     let pressed = 0, missing
     widget.times = []
-    widget.addEventListener('keydown', () => { pressed = performance.now(); missing = new Set(parts) }, true)
+    const press = () => { pressed = performance.now(); missing = new Set(parts) }
+    widget.addEventListener('keydown', press, true)
     const watch = new MutationObserver(changes => {
         if (!pressed) return
-        for (const { target } of changes) for (const part of missing) if (part.contains(target)) missing.delete(part)
+        for (const { target } of changes)
+            for (const part of missing) if (part.contains(target)) missing.delete(part)
         if (missing.size) return
         const start = pressed
         pressed = 0
@@ -62,7 +65,7 @@ def test_slider_to_changed_page(notebook, up, down, tmp_path, report):
         times = widget.evaluate(TIMES)
     median, slow = statistics.median(times), statistics.quantiles(times, n=20)[-1]
     report(
-        f"slider to changed page, {notebook[:2]}: {median:.0f} ms at the median of {MOVES} moves (at most {AT_MOST}), "
-        f"{slow:.0f} ms at the 95th percentile"
+        f"slider to changed page, {notebook[:2]}: {median:.0f} ms at the median of {MOVES} moves "
+        f"(at most {AT_MOST}), {slow:.0f} ms at the 95th percentile"
     )
     assert median <= AT_MOST

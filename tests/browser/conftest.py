@@ -1,44 +1,45 @@
 """One JupyterLab and one browser for all tests here, and one page for each notebook.
 
-A test that asks for `opened` or `notebook` runs on the notebook that its module names `NOTEBOOK`,
-or on every notebook there is. Those of the notebooks that train for long carry the marker
-`slow_browser`, and `pytest -m slow_browser tests/browser` runs them.
+A test that asks for `opened` or `notebook` runs on the gallery (`gallery.py`), or on the `PAGES`
+that its module names. Those that its module does not count among the `ALWAYS` carry the marker
+`slow_browser`, and `pytest -m slow_browser tests/browser` runs them. The first word in brackets of
+a test's name is its page, by which the tests are shared out.
 Without a browser the tests are skipped, and fail where the environment says `CI=true`. Screenshots
 go to `tests/browser/screenshots/`.
 """
 
 import os
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from tests.support.jupyterlab import find_browser, running_browser, running_lab, set_theme
-from tests.support.notebook_plugin import BROWSER_TESTS, ROOT
+from tests.browser import gallery
+from tests.support.jupyterlab import find_browser, running_browser, running_lab
+from tests.support.notebook_plugin import BROWSER_TESTS
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-ALWAYS = ("01", "05", "06")  # quick to run
+GALLERY = (gallery.NAME,)
 
 
 def pytest_generate_tests(metafunc):
     if "opened" in metafunc.fixturenames:
-        every = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-        names = [metafunc.module.NOTEBOOK] if hasattr(metafunc.module, "NOTEBOOK") else every
-        slow = pytest.mark.slow_browser
+        always = getattr(metafunc.module, "ALWAYS", GALLERY)
         values = [
-            pytest.param(name, id=name[:2], marks=() if name[:2] in ALWAYS else slow)
-            for name in names
+            pytest.param(
+                name,
+                id=name.partition("_")[0].removesuffix(".ipynb"),
+                marks=() if name in always else pytest.mark.slow_browser,
+            )
+            for name in getattr(metafunc.module, "PAGES", always)
         ]
         metafunc.parametrize("opened", values, indirect=True, scope="session")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """All tests of one notebook after each other, whatever their module, so that it is opened
-    once.
-    """
+    """All tests of one page after each other, whatever their module, so that it is opened once."""
 
     def page(item):
         return item.callspec.params.get("opened", "") if hasattr(item, "callspec") else ""
@@ -63,14 +64,8 @@ def browser():
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory, browser):
     with running_lab(tmp_path_factory.mktemp("lab")) as server:
+        gallery.write_gallery(server.work / "notebooks")
         yield server
-
-
-@pytest.fixture(scope="module")
-def open_notebook(lab, browser):
-    """A function: open a notebook that a test has put beside the others, and run it."""
-    with ExitStack() as stack:
-        yield lambda name: stack.enter_context(lab.opened(browser, name))
 
 
 @pytest.fixture(scope="session")
@@ -85,21 +80,12 @@ def notebook(opened):
 
 
 @pytest.fixture
+def output(notebook):
+    """A function: what a cell of the gallery shows, by the cell's name."""
+    return lambda name: gallery.output(notebook, name)
+
+
+@pytest.fixture
 def screenshots():
-    """A function: keep pictures of what some locators hold, in both themes, at 1280 and at 400
-    pixels.
-    """
-
-    def take(page, locators):
-        SCREENSHOTS.mkdir(exist_ok=True)
-        for theme in ("Dark", "Light"):
-            set_theme(page, theme)
-            for width in (400, 1280):
-                page.set_viewport_size({"width": width, "height": 1600})
-                page.wait_for_timeout(300)  # the layout follows the new width
-                for name, locator in locators.items():
-                    file = SCREENSHOTS / f"{name}-{theme.lower()}-{width}.png"
-                    locator.screenshot(path=file, animations="disabled")
-        page.set_viewport_size({"width": 1280, "height": 900})
-
-    return take
+    SCREENSHOTS.mkdir(exist_ok=True)
+    return SCREENSHOTS

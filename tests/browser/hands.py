@@ -10,9 +10,10 @@ control of an unknown kind is an error.
 import re
 from typing import NamedTuple
 
-from playwright.sync_api import Locator, TimeoutError, expect
+from playwright.sync_api import Locator, expect
 
 WIDGETS = ".jp-OutputArea-output:has(> .jupyter-widgets)"
+PATIENCE = 120  # seconds
 CONTROLS = "input, textarea, select, button, [role=slider]"
 TYPED = {
     "prompt": "The cat sat",
@@ -24,26 +25,50 @@ READY = {
     "Four seeds": "Start over",
 }  # buttons that change nothing until another was pressed
 
-TEXT = "widget => widget.innerText"
-SAID = (
-    "widget => [...widget.querySelectorAll('[aria-live]')].map(live => live.innerText).join('\\n')"
-)
+SAID = """widget => [...widget.querySelectorAll('[aria-live]')]
+    .map(live => live.innerText).join('\\n')"""
 SHOWN = """widget => [widget.innerText, ...[...widget.querySelectorAll('textarea')]
     .filter(area => area.checkVisibility()).map(area => area.value)].join('\\n')"""
-IS_ANOTHER = "([widget, before]) => (%s)(widget) !== before"
-IS_STILL = f"""widget => {{
-    const now = ({SHOWN})(widget), kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
-    if (now !== widget.seen || kernel.status !== 'idle') [widget.seen, widget.since] = [now, performance.now()]
-    return performance.now() - widget.since > 250
-}}"""
-KIND = """control => {
-    const name = (control.labels?.[0] ?? control).innerText.trim(), within = kind => control.closest('.widget-' + kind)
-    const kind = control.role === 'slider' ? 'slider' : control.tagName === 'SELECT' ? 'list'
-        : within('toggle-buttons') || control.type === 'radio' ? 'choice' : within('toggle-button') ? 'toggle'
-        : control.tagName === 'BUTTON' ? 'button' : control.tagName === 'TEXTAREA' ? 'text' : control.type
-    return [kind, name]
+LOOK = f"""widget => ({{
+    shown: ({SHOWN})(widget), text: widget.innerText, said: ({SAID})(widget)
+}})"""
+# JupyterLab keeps a "future" for each message of a widget until the kernel is done with it.
+IS_BUSY = """widget => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+    const asked = it => it.msg.header.msg_type === 'comm_msg'
+    const stops = it => /\\bStop$/.test(it.innerText)
+    return kernel.status !== 'idle' || [...kernel._futures.values()].some(asked)
+        || [...widget.querySelectorAll('button')].some(stops)
 }"""
+# Returns what is seen once the kernel has answered, no text is being written, and `expected` holds
+# of what was seen `before` and `now`; or when the time is over.
+WATCH = f"""async (widget, [before, expected, seconds]) => {{
+    const end = performance.now() + 1000 * seconds
+    let now, last, since
+    do {{
+        await new Promise(done => setTimeout(done, 20))
+        now = ({LOOK})(widget)
+        if (now.shown !== last || ({IS_BUSY})(widget))
+            [last, since] = [now.shown, performance.now()]
+    }} while (performance.now() < end && !(performance.now() - since > 50 && eval(expected)))
+    return now
+}}"""
+# each control that can be seen and moved: its place among all, its kind and its name
+KINDS = """controls => controls.map((control, place) => {
+    if (!control.checkVisibility({ visibilityProperty: true }) || control.disabled) return null
+    const name = (control.labels?.[0] ?? control).innerText.trim()
+    const within = kind => control.closest('.widget-' + kind)
+    const kind = control.role === 'slider' ? 'slider'
+        : control.tagName === 'SELECT' ? 'list'
+        : within('toggle-buttons') || control.type === 'radio' ? 'choice'
+        : within('toggle-button') ? 'toggle'
+        : control.tagName === 'BUTTON' ? 'button'
+        : control.tagName === 'TEXTAREA' ? 'text'
+        : control.type
+    return [place, kind, name]
+}).filter(Boolean)"""
 IN_ITS_BOX = "slider => slider.closest('.widget-hbox')?.querySelector('input')?.value"
+IS_CHOSEN = "it => it.checked || it.classList.contains('mod-active')"
 
 
 class Control(NamedTuple):
@@ -61,13 +86,38 @@ def all_widgets(notebook):
 
 def controls(widget):
     """The controls that can be seen and moved; first the toggles, which bring more to see."""
-    seen = [
-        control
-        for control in widget.locator(CONTROLS).all()
-        if control.is_visible() and control.is_enabled()
+    every = widget.locator(CONTROLS)
+    found = [
+        Control(widget, every.nth(place), kind, name)
+        for place, kind, name in every.evaluate_all(KINDS)
     ]
-    found = [Control(widget, control, *control.evaluate(KIND)) for control in seen]
     return sorted(found, key=lambda control: control.kind != "toggle")
+
+
+def box(widget, label):
+    """The control with a label beside it."""
+    return widget.get_by_label(label, exact=True)
+
+
+def button(widget, label):
+    """Found by the end of its name, since the icon in front counts as a character."""
+    return widget.get_by_role("button", name=re.compile(rf"\b{label}$"))
+
+
+def write(widget, label, value):
+    """Type something in the place of what stands in a box, and leave it."""
+    box(widget, label).fill(value)
+    box(widget, label).press("Tab")
+
+
+def bars(widget):
+    """The numbers at the first bars, as text."""
+    return widget.locator("table").first.inner_text()
+
+
+def expect_other_bars(widget, before):
+    same = re.compile(rf"^{re.escape(before)}$")
+    expect(widget.locator("table").first).not_to_have_text(same, use_inner_text=True)
 
 
 def move(control, hand):
@@ -78,38 +128,35 @@ def move(control, hand):
     what, way = f"{kind} {name!r} by {hand}", globals()[f"_{kind}_by_{hand}"]
     locator.scroll_into_view_if_needed()
     if name in READY:
-        way(widget.get_by_role("button", name=re.compile(rf"\b{READY[name]}$")))
+        way(button(widget, READY[name]))
         wait_until_still(widget)
-    if kind == "choice" and locator.evaluate(
-        "it => it.checked || it.classList.contains('mod-active')"
-    ):
+    if kind == "choice" and locator.evaluate(IS_CHOSEN):
         return
-    before = {look: widget.evaluate(look) for look in (SHOWN, TEXT, SAID)}
-    in_its_box = locator.evaluate(IN_ITS_BOX)
+    before, in_its_box = widget.evaluate(LOOK), kind == "slider" and locator.evaluate(IN_ITS_BOX)
     if way(locator) is None:
-        wait_for_another(SHOWN, widget, before[SHOWN], what)
-        if kind != "toggle" and widget.evaluate(TEXT) != before[TEXT]:
-            wait_for_another(SAID, widget, before[SAID], f"{what}, to hear")
-        wait_until_still(widget)
+        wait_for_another(widget, before, what, to_hear=kind != "toggle")
     if kind == "slider":
         assert locator.evaluate(IN_ITS_BOX) != in_its_box, f"{what}: its number box stands still"
 
 
-def wait_for_another(look, widget, before, what):
-    try:
-        widget.page.wait_for_function(
-            IS_ANOTHER % look, arg=[widget.element_handle(), before], timeout=30_000
-        )
-    except TimeoutError:
-        raise AssertionError(f"{what}: nothing changed in\n{before}") from None
+def wait_for_another(widget, before, what, to_hear=True):
+    """Wait until the page shows something else than before, and what has changed in the text is
+    said, too.
+    """
+    expected = "now.shown !== before.shown"
+    if to_hear:
+        expected += " && (now.text === before.text || now.said !== before.said)"
+    now = widget.evaluate(WATCH, [before, expected, PATIENCE])
+    assert now["shown"] != before["shown"], f"{what}: nothing changed in\n{before['shown']}"
+    if to_hear and now["text"] != before["text"]:
+        assert now["said"] != before["said"], f"{what}: no change to hear in\n{before['said']}"
+    return now
 
 
 def wait_until_still(widget):
-    """Wait until the kernel has answered and no text is being written."""
-    expect(widget.get_by_role("button", name=re.compile(r"\bStop$"))).to_have_count(
-        0, timeout=120_000
-    )
-    widget.page.wait_for_function(IS_STILL, arg=widget.element_handle())
+    """Wait until the kernel has answered all that the page told it, and a text has its end."""
+    widget.evaluate(WATCH, [None, "true", PATIENCE])
+    assert not widget.evaluate(IS_BUSY), "the kernel has not answered, or a text has no end"
 
 
 def _press(key):
@@ -175,7 +222,7 @@ def _list_by_mouse(box):
 
 
 def _text_by_keyboard(box):
-    name = box.evaluate(KIND)[1]
+    name = box.evaluate("it => it.labels[0].innerText.trim()")
     box.press("Control+A")
     box.page.keyboard.insert_text(TYPED.get(name, f"{box.input_value()} again"))
     box.press("Tab")

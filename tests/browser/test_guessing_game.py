@@ -1,32 +1,21 @@
-"""Notebook 02 in a real browser: *guess like a model*, played to its end by keyboard and once more
-by mouse.
-"""
+"""*Guess like a model* in a real browser, played to its end by keyboard and once more by mouse."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.hands import all_widgets
-
-NOTEBOOK = "02_pretraining.ipynb"
-
-
-@pytest.fixture
-def game(notebook):
-    return next(
-        widget for widget in all_widgets(notebook) if "What comes next?" in widget.inner_text()
-    )
+from tests.browser.hands import button
 
 
 def press(game, label, hand):
-    button = game.get_by_role("button", name=re.compile(rf"\b{label}$"))
-    button.press("Enter") if hand == "keyboard" else button.click()
+    button(game, label).press("Enter") if hand == "keyboard" else button(game, label).click()
 
 
 @pytest.mark.parametrize("hand", ["keyboard", "mouse"])
-def test_a_game_to_its_end(game, hand):
-    boxes, status = game.locator("input[type=number]"), game.locator("[role=status]")
+def test_a_game_to_its_end(output, hand):
+    game = output("game")
+    boxes, status = game.locator("input[type=number]"), game.get_by_role("status")
     rounds = int(re.search(r"Text 1 of (\d+)", game.inner_text())[1])
     options = boxes.count()
     for n in range(1, rounds + 1):

@@ -51,6 +51,12 @@ RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 SET_THEME = """theme =>
     window.jupyterapp.commands.execute('apputils:change-theme', {theme: `JupyterLab ${theme}`})"""
 THEME_IS = "theme => document.body.dataset.jpThemeLight === String(theme === 'Light')"
+FILLS_THE_PAGE = """() => {
+    const main = document.querySelector('#main').getBoundingClientRect()
+    const panel = window.jupyterapp.shell.currentWidget.node.getBoundingClientRect()
+    return main.width === innerWidth && Math.abs(panel.bottom - innerHeight) < 100
+        && panel.right <= innerWidth && panel.width > innerWidth - 100
+}"""
 
 
 class Opened(NamedTuple):
@@ -194,3 +200,9 @@ def set_theme(page, theme):
     """Make JupyterLab "Light" or "Dark"."""
     page.evaluate(SET_THEME, theme)
     page.wait_for_function(THEME_IS, arg=theme)
+
+
+def set_size(page, width, height):
+    """Make the page as wide and high as that, and wait until JupyterLab has laid it out anew."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function(FILLS_THE_PAGE)

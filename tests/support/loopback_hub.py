@@ -4,19 +4,22 @@ demand.
 `LoopbackHub({"gpt2": folder})` is a context manager with an `address`; after the block nobody
 listens there any more. `save_models(folder)` writes small random models to serve, under the names
 of real ones. `fault` is one of
+
     ""            answer as the hub does
     "silent"      accept connections and never answer
-    429, ...      answer the first question with that status; 401 stands for a name that the hub
-    does not know "file 429"    answer the question for a file with that status; 401 stands for a
-    model that asks for a login "redirect"    answer with redirects, as the hub does for gpt2: to
-    the name with an owner, then to another server "first byte"  accept the request for a long file,
-    of more than 10,000 bytes, and never answer "stall"       stop in the middle of every long file,
-    keeping the connection open "cut"         close the connection in the middle of a long file, the
-    first time it is asked for "always cut"  the same, each time
+    429, ...      answer the first question with that status; 401 stands for an unknown name
+    "file 429"    answer the question for a file so; 401 stands for a model that asks for a login
+    "redirect"    answer as for gpt2: to the name with an owner, then to another server
+    "first byte"  accept the request for a long file, of over 10,000 bytes, and never answer
+    "stall"       stop in the middle of every long file, keeping the connection open
+    "cut"         close the connection in the middle of a long file, once
+    "always cut"  the same, each time
     "changed"     serve other bytes than promised, as many
     "gone"        hang up on everybody after the third file
     "slow"        take seven seconds for every long file
-`requests` lists what was asked for, `ranges` the parts; `spoke_at` is when it last said anything.
+
+`requests` lists what was asked for, `ranges` the parts. `fell_silent` is set once the hub will say
+nothing more.
 """
 
 import hashlib
@@ -41,8 +44,8 @@ OWNER = "its-owner"
 class LoopbackHub:
     def __init__(self, models=None, fault=""):
         self.models, self.fault = models or {}, fault
-        self.requests, self.ranges, self.spoke_at = [], [], None
-        self.over = threading.Event()
+        self.requests, self.ranges = [], []
+        self.over, self.fell_silent = threading.Event(), threading.Event()
         self._cut, self._served = set(), 0
 
     def __enter__(self):
@@ -71,14 +74,18 @@ class LoopbackHub:
         self.server.shutdown()
         self.server.server_close()
 
+    def hold(self):
+        """Never say anything again."""
+        self.fell_silent.set()
+        self.over.wait()
+
     def answer(self, request):
         path = request.path.partition("?")[0]
         self.requests.append(path)
         self.ranges.append(request.headers.get("Range", ""))
-        self.spoke_at = self.spoke_at or time.monotonic()
         about_file = "/resolve/main/" in path or path.startswith("/elsewhere/")
         if self.fault == "silent":
-            self.over.wait()
+            self.hold()
         elif self.fault == "gone" and self._served == 3:
             request.close_connection = True
         elif isinstance(self.fault, int):
@@ -141,7 +148,7 @@ class LoopbackHub:
             first, status = int(start[6:].partition("-")[0]), 206
         is_long = len(body) > LONG and request.command == "GET"
         if is_long and self.fault == "first byte":
-            self.over.wait()
+            self.hold()
         request.send_response(status)
         for name, value in {"Content-Length": str(last - first), **(headers or {})}.items():
             request.send_header(name, value)
@@ -156,9 +163,8 @@ class LoopbackHub:
         for i in range(n_pieces):
             time.sleep(0.1 * (n_pieces > 1))
             request.wfile.write(body[len(body) * i // n_pieces : len(body) * (i + 1) // n_pieces])
-            self.spoke_at = time.monotonic()
         if is_long and self.fault == "stall":
-            self.over.wait()
+            self.hold()
 
 
 def save_models(root):

@@ -31,15 +31,8 @@ from tests.support import notebook_checks
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "tests" / "benchmarks"
 BROWSER_TESTS = ROOT / "tests" / "browser"
-LONGEST = (
-    "02",
-    "03",
-    "04",
-    "07",
-    "05",
-    "01",
-    "06",
-)  # notebooks, by the README's table of what they take
+# The notebooks, by the README's table of what they take.
+LONGEST = ("02", "03", "04", "07", "05", "01", "06")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -77,7 +70,12 @@ for _name in ("HF_HUB_CACHE", "HF_ENDPOINT", "MPLBACKEND"):  # they would lead p
 
 
 def pytest_addoption(parser):
-    parser.addini("notebook_checks", "folder of what must hold in the notebooks", "string", str(notebook_checks.FOLDER))
+    parser.addini(
+        "notebook_checks",
+        "folder of what must hold in the notebooks",
+        "string",
+        str(notebook_checks.FOLDER),
+    )
 
 
 def pytest_configure(config):
@@ -145,8 +143,9 @@ def pytest_xdist_make_scheduler(config, log):
 
 def order(item):
     """The long notebooks first, so that no process waits for one at the end; the browser last."""
-    first = LONGEST.index(item.path.stem[:2]) if is_notebook_cell(item) else len(LONGEST)
-    return first, BROWSER_TESTS in item.path.parents
+    number = item.path.stem[:2] if is_notebook_cell(item) else ""
+    place = LONGEST.index(number) if number in LONGEST else len(LONGEST)
+    return place, BROWSER_TESTS in item.path.parents
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,20 +7,24 @@ from html.parser import HTMLParser
 
 import ipywidgets as widgets
 
-HOSTILE = '<img src=x onerror="alert(1)"> </script> {0} & \x1b[31mred\x00 \u202edlrow\u202c **bold** \u2028 é'
+HOSTILE = (
+    '<img src=x onerror="alert(1)"> </script> {0} & '
+    "\x1b[31mred\x00 \u202edlrow\u202c **bold** \u2028 é"
+)
 
 
 class Page(HTMLParser):
-    """The rows of a table of bars, all tags, and all text outside <style>."""
+    """The rows of a table of bars, all tags and attributes, and all text outside <style>."""
 
     def __init__(self, source):
         super().__init__()
-        self.rows, self.tags, self.text, self._in = [], [], "", ""
+        self.rows, self.tags, self.attributes, self.text, self._in = [], [], set(), "", ""
         self.feed(source)
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.tags.append(tag)
+        self.attributes.update(attributes)
         self._in = tag
         if tag == "tr":
             self.rows.append({"class": attributes.get("class"), "cells": [], "widths": {}})

@@ -36,7 +36,10 @@ from helpers.models import LanguageModel, load_causal_lm, load_masked_lm
 
 CAUSAL = ("gpt2", "llama", "pocket-gpt2")
 MASKED = ("bert", "roberta", "distilbert", "albert", "pocket-bert")
-WORDS = "once upon a time in the small village there lived cat dog sat on mat and said that it was not old"
+WORDS = (
+    "once upon a time in the small village there lived cat dog sat on mat "
+    "and said that it was not old"
+)
 _SMALL = {
     "hidden_size": 32,
     "num_hidden_layers": 2,

@@ -70,13 +70,12 @@ in_colab = "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
 if importlib.util.find_spec("helpers") is None and in_colab:
     %pip install --quiet --no-deps git+{{REPO}}
 if importlib.util.find_spec("helpers") is None:
-    raise ModuleNotFoundError(f"run `pip install -r requirements.txt` in a copy of {{REPO}}, then restart")"""
+    raise ModuleNotFoundError(f"run `pip install -r requirements.txt` \
+in a copy of {{REPO}}, then restart")"""
 
 
 def disagreements(slug=None):
-    """One sentence for each address that differs from `slug`, by default the one of
-    pyproject.toml.
-    """
+    """One sentence for each address that differs from `slug`, by default pyproject.toml's."""
     slug = slug or repository()
     wrong = []
     for path in files():
@@ -98,11 +97,12 @@ def with_address(text, old, new):
     """`text` with the address `new` wherever the address `old` stood.
 
     Example:
-        >>> with_address("git clone https://github.com/a/b x; see https://github.com/a/bc", "a/b", "c/d")
-        'git clone https://github.com/c/d x; see https://github.com/a/bc'
+        >>> with_address("https://github.com/a/b and https://github.com/a/bc", "a/b", "c/d")
+        'https://github.com/c/d and https://github.com/a/bc'
     """
     for slash in ("/", "%2F"):
-        before = rf"(github{slash}|github\.com{slash}|gh{slash}){re.escape(old.replace('/', slash))}(?![\w-])"
+        owner = re.escape(old.replace("/", slash))
+        before = rf"(github{slash}|github\.com{slash}|gh{slash}){owner}(?![\w-])"
         text = re.sub(before, rf"\g<1>{new.replace('/', slash)}", text)
     return FOLDER.sub(
         lambda folder: folder[0].replace(old.partition("/")[2], new.partition("/")[2]), text

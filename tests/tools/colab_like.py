@@ -4,8 +4,8 @@
 A fresh environment gets Colab's versions of the libraries (tests/tools/colab_versions.txt),
 ipywidgets 7 among them, and not `helpers`. Each notebook stands alone in an empty folder, and the
 repository's address leads to a snapshot of this working tree. What must then hold: the set-up cell
-installs `helpers` and touches nothing else, no cell fails, none writes to stderr, and no callback
-of a widget fails.
+installs `helpers` and touches nothing else, no cell fails, none writes to stderr, no callback of a
+widget fails, and after the cells holds what `tests/notebook_checks` asks.
 
 It leaves out Colab's own front end, and its torch, unless `--torch 2.11.0` asks for that download.
 """
@@ -33,12 +33,14 @@ KERNEL = "colab-like"
 # Run by the environment's own Python: the version and the place of every library, and what is
 # installed at what time.
 IMPORTED = """import importlib, json
-names = ("ipywidgets", "transformers", "matplotlib", "numpy", "torch", "tokenizers", "huggingface_hub", "accelerate")
+names = ("ipywidgets", "transformers", "matplotlib", "numpy", "torch", "tokenizers",
+         "huggingface_hub", "accelerate")
 print(json.dumps({name: importlib.import_module(name).__version__ for name in names}))"""
 INSTALLED = """import json
 from importlib.metadata import distributions
-found = {d.metadata["Name"].lower(): (d.version, d._path.stat().st_mtime_ns) for d in distributions()}
-print(json.dumps(found))"""
+print(json.dumps({
+    d.metadata["Name"].lower(): (d.version, d._path.stat().st_mtime_ns) for d in distributions()
+}))"""
 
 
 def run(*command, **options):

@@ -11,6 +11,7 @@ and macOS only, and an idle machine, please.
 import argparse
 import copy
 import itertools
+import os
 import re
 import sys
 import time
@@ -23,7 +24,8 @@ from tests.tools import store_outputs
 
 README = ROOT / "README.md"
 TABLE = re.compile(
-    r"(<!-- measured by `python -m tests\.tools\.measure_notebooks`, not by hand -->\n).*?(<!-- end of measured -->)",
+    r"(<!-- measured by `python -m tests\.tools\.measure_notebooks`, not by hand -->\n)"
+    r".*?(<!-- end of measured -->)",
     re.S,
 )
 ROW = re.compile(
@@ -110,6 +112,7 @@ def write(rows):
 def main():
     from tests.tools import minutes
 
+    os.environ["OMP_NUM_THREADS"] = "2"  # as a reader's kernel has them; the tests have one
     every = {path.stem: path for path in minutes.notebooks()}
     parser = argparse.ArgumentParser(
         prog="python -m tests.tools.measure_notebooks", description=__doc__.split("\n")[0]

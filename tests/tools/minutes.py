@@ -59,7 +59,8 @@ def parts(cell):
     """{what: minutes} of one cell, without its run time.
 
     Example:
-        >>> parts(nbformat.v4.new_markdown_cell("*Difficulty 1 of 3, about 5 minutes.* Go."))["exercise"]
+        >>> text = "*Difficulty 1 of 3, about 5 minutes.* Go."
+        >>> parts(nbformat.v4.new_markdown_cell(text))["exercise"]
         5
     """
     if cell.cell_type == "markdown":

@@ -32,7 +32,8 @@ KINDS = ("slide", "subslide", "fragment", "notes", "skip")
 STARTS = ("slide", "subslide")
 MEASURE = """adds => Object.fromEntries([...document.querySelectorAll('.jp-Cell')].map(cell => {
     let height = cell.getBoundingClientRect().height
-    for (const [selector, more] of Object.entries(adds)) height += more * cell.querySelectorAll(selector).length
+    for (const [selector, more] of Object.entries(adds))
+        height += more * cell.querySelectorAll(selector).length
     return [cell.id.replace('cell-id=', ''), Math.ceil(height)]
 }))"""
 
@@ -46,8 +47,10 @@ def kind(cell):
     "fragment".
 
     Example:
-        >>> kind(nbformat.v4.new_markdown_cell("## One writes, one fills")), kind(nbformat.v4.new_code_cell("assert 1"))
-        ('slide', 'skip')
+        >>> kind(nbformat.v4.new_markdown_cell("## One writes, one fills"))
+        'slide'
+        >>> kind(nbformat.v4.new_code_cell("assert 1"))
+        'skip'
     """
     if cell.cell_type == "markdown":
         if cell.source.startswith("*Solution:*"):

@@ -1,10 +1,11 @@
 """Run notebooks as a reader would, store what they show: `python -m tests.tools.store_outputs
 notebooks/*.ipynb`.
 
-Every notebook runs from top to bottom in a fresh kernel, offline. It is written back only if no
-cell failed, none wrote to stderr and no callback of a widget failed, which a front end hides inside
-the widget. What is stored reads well without a kernel: each widget leaves its static view or one
-line of text, finished progress bars are dropped, and there is no widget state. Cell ids stay.
+Every notebook runs from top to bottom in a fresh kernel, offline, and what must hold after its
+cells, from `tests/notebook_checks`, is asked there too. It is written back only if no cell and no
+check failed, none wrote to stderr and no callback of a widget failed, which a front end hides
+inside the widget. What is stored reads well without a kernel: each widget leaves its static view or
+one line of text, finished progress bars are dropped, and there is no widget state. Cell ids stay.
 """
 
 import argparse
@@ -17,22 +18,29 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tests.support.notebook_plugin import (
-    WIDGET_VIEW,
-)  # importing it also sets the offline environment
+from tests.support import notebook_checks
+from tests.support.notebook_plugin import WIDGET_VIEW  # which also sets the offline environment
 
 LIVE_VIEW = "A live view stands here while the notebook runs."
 PROGRESS_BAR = re.compile(r"\s*(.*:)?\s*\d+%\|")
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
-def execute(path, timeout=600, kernel_name="python3"):
-    """The notebook at `path`, run from top to bottom; `timeout` is in seconds per cell."""
-    return run(nbformat.read(path, as_version=4), Path(path).resolve().parent, timeout, kernel_name)
+def execute(path, timeout=600, kernel_name="python3", checks=notebook_checks.FOLDER):
+    """The notebook at `path`, run from top to bottom with the checks that the folder `checks` has
+    for it; `timeout` is in seconds per cell.
+    """
+    notebook, programs = nbformat.read(path, as_version=4), notebook_checks.programs(path, checks)
+    return run(notebook, Path(path).resolve().parent, timeout, kernel_name, programs)
 
 
-def run(notebook, folder, timeout=600, kernel_name="python3"):
-    """The notebook, run as if it stood in that folder."""
+def run(notebook, folder, timeout=600, kernel_name="python3", programs=None):
+    """The notebook, run as if it stood in that folder.
+
+    `programs` are what the kernel runs besides, as {id of a cell: what runs right after it}. One
+    that fails raises as a cell does; what one writes to stderr is added to what its cell shows.
+    """
+    added = add(notebook, programs or {})
     NotebookClient(
         notebook,
         timeout=timeout,
@@ -42,7 +50,35 @@ def run(notebook, folder, timeout=600, kernel_name="python3"):
         record_timing=False,
         coalesce_streams=True,
     ).execute()
+    take_out(notebook, added)
     return notebook
+
+
+def add(notebook, programs):
+    """Put each program into a cell of its own; returns {id of that cell: the cell it follows}."""
+    cells, added = [], {}
+    for cell in notebook.cells:
+        cells.append(cell)
+        if cell.get("id") in programs:
+            cells.append(nbformat.v4.new_code_cell(programs[cell.id]))
+            added[cells[-1].id] = cell
+    notebook.cells = cells
+    return added
+
+
+def take_out(notebook, added):
+    """Leave the executed notebook as if the cells that `add` put in had never been there."""
+    for cell in notebook.cells:
+        if cell.get("id") in added:
+            written = [output for output in cell.outputs if output.get("name") == "stderr"]
+            added[cell.id].outputs += written
+    notebook.cells = [cell for cell in notebook.cells if cell.get("id") not in added]
+    ran = [cell for cell in notebook.cells if cell.get("execution_count") is not None]
+    for count, cell in enumerate(ran, 1):
+        cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
 
 
 def tags(cell):

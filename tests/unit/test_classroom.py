@@ -52,7 +52,8 @@ def test_every_notebook_is_measured(notebook, path):
     measured = measure_notebooks.table()
     if not measured:
         pytest.skip(
-            "nothing is measured yet: run `python -m tests.tools.measure_notebooks` on an idle machine"
+            "nothing is measured yet: run `python -m tests.tools.measure_notebooks`, "
+            "on an idle machine"
         )
     assert path.stem in measured, "run `python -m tests.tools.measure_notebooks`"
     assert measure_notebooks.in_words(measured[path.stem]) in measure_notebooks.header(notebook)

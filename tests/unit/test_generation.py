@@ -449,7 +449,8 @@ def test_a_checkpoints_own_habits_play_no_part(tmp_path):
     plain = load_causal_lm(save_tiny("gpt2", tmp_path / "plain"))
     save_tiny("gpt2", tmp_path / "habits")
     (tmp_path / "habits" / "generation_config.json").write_text(
-        '{"do_sample": true, "top_p": 0.1, "temperature": 0.2, "repetition_penalty": 9.0, "eos_token_id": 0}'
+        '{"do_sample": true, "top_p": 0.1, "temperature": 0.2, '
+        '"repetition_penalty": 9.0, "eos_token_id": 0}'
     )
     habits = load_causal_lm(tmp_path / "habits")
     options = {"max_new_tokens": 12, "seed": 4}

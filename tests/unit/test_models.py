@@ -246,7 +246,7 @@ def test_memory_that_does_not_suffice_is_explained(folders, monkeypatch, said, d
 
     monkeypatch.setattr(GPT2LMHeadModel, "to", exhausted)
     with pytest.raises(ModelNotAvailable) as caught:
-        checkpoints.read(folders["gpt2"], "causal", "gpt2", torch.device(device))
+        checkpoints.read_model(folders["gpt2"], "causal", "gpt2", torch.device(device))
     need = load_file(folders["gpt2"] / "model.safetensors")
     gigabytes = 4 * sum(tensor.numel() for tensor in need.values()) / 1e9
     assert f"'gpt2' needs {gigabytes:.2g} GB of memory, more than {device} has to spare." in str(
@@ -267,7 +267,7 @@ def test_the_smaller_model_is_the_next_one(folders, monkeypatch, name, smaller):
     with pytest.raises(
         ModelNotAvailable, match=f"needs {size * 4 / 1e9:.2g} GB .* such as '{smaller}'"
     ):
-        checkpoints.read(folders["gpt2"], "causal", name, torch.device("cpu"))
+        checkpoints.read_model(folders["gpt2"], "causal", name, torch.device("cpu"))
 
 
 def test_other_errors_are_not_blamed_on_the_memory(folders, monkeypatch):

@@ -1,7 +1,8 @@
-"""The files of the notebooks, not run: format, header, badge, tags, short cells, alternative
-texts.
+"""The files of the notebooks, not run: format, header, badge, tags, short cells, alternative texts,
+and what is asked after which cell.
 """
 
+import ast
 import itertools
 import json
 import re
@@ -11,6 +12,7 @@ import warnings
 import nbformat
 import pytest
 
+from tests.support import notebook_checks
 from tests.support.notebook_plugin import ROOT, WIDGET_VIEW
 from tests.tools import address
 from tests.tools.store_outputs import LIVE_VIEW, is_progress_bar
@@ -24,6 +26,7 @@ NAMES = (
     "06_fill_mask_with_bert",
     "07_fine_tuning",
 )
+ASSERTS = {"01": 14, "02": 18, "03": 19, "04": 27, "05": 12, "06": 21, "07": 9}
 QUESTION = re.compile(r"\b(quiz|predict|exercise)\(")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -50,6 +53,16 @@ def outputs(notebook):
 
 def tags(cell):
     return cell.metadata.get("tags", [])
+
+
+def asserts(tree):
+    """The assert statements below a node of a syntax tree.
+
+    Example:
+        >>> len(asserts(ast.parse("for n in (1, 2):\\n    assert n\\nprint('assert')")))
+        1
+    """
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
 
 
 def headings(notebook):
@@ -164,27 +177,65 @@ def test_core_path_is_tagged(notebook):
     assert any("core" in tags(cell) for cell in cells(notebook, "markdown"))
 
 
-def test_every_widget_follows_a_static_view_and_is_proved(notebook):
-    """Before each cell tagged `widget` one tagged `static`; after it, before the next, one that
+def test_every_widget_follows_a_static_view_and_is_proved(notebook, path):
+    """Before each cell tagged `widget` one tagged `static`; after it, before the next, a check that
     asserts.
 
     The questions of `helpers.quiz` are exempt: they carry their own static view and have their own
     tests.
     """
+    checks = notebook_checks.functions(path)
     static, unproved = False, None
     for cell in notebook.cells:
         if "static" in tags(cell):
             static = True
         if "widget" in tags(cell) and not QUESTION.search(cell.source):
             assert static, f"no cell tagged 'static' stands before the widget in cell {cell.id}"
-            assert unproved is None, f"no cell asserts what the widget in cell {unproved} showed"
+            assert unproved is None, f"no check asserts what the widget in cell {unproved} showed"
             static, unproved = False, cell.id
-        elif cell.cell_type == "code" and re.search(r"^\s*assert\b", cell.source, re.M):
+        if cell.id in checks and asserts(checks[cell.id]):
             unproved = None
-    assert unproved is None, f"no cell asserts what the widget in cell {unproved} showed"
+    assert unproved is None, f"no check asserts what the widget in cell {unproved} showed"
 
 
 def test_live_views_are_tagged(notebook):
     for cell in cells(notebook, "code"):
         if any(output.get("data", {}).get("text/plain") == LIVE_VIEW for output in cell.outputs):
             assert "widget" in tags(cell), cell.id
+
+
+# ---- what must hold after a cell, in tests/notebook_checks
+
+
+def test_no_page_asserts(notebook):
+    """What only tests need stands in `tests/notebook_checks`, not on a page."""
+    for cell in cells(notebook, "code"):
+        source = re.sub(r"^( *)[%!].*$", r"\1pass", cell.source, flags=re.M)
+        assert not asserts(ast.parse(source)), cell.id
+
+
+def test_every_file_of_checks_belongs_to_a_notebook():
+    names = {path.stem for path in notebook_checks.FOLDER.glob("*.py")}
+    assert names == {path.stem[:2] for path in NOTEBOOKS}
+
+
+def test_every_check_follows_a_cell_and_asserts(notebook, path):
+    known = {cell.id for cell in cells(notebook, "code")}
+    body = ast.parse((notebook_checks.FOLDER / f"{path.stem[:2]}.py").read_text("utf-8")).body
+    docstring, *checks = body
+    assert path.name in ast.literal_eval(docstring.value)
+    for check in checks:
+        assert isinstance(check, ast.FunctionDef), "a file of checks holds nothing but its checks"
+        assert check.name.startswith("after_"), check.name
+        assert asserts(check), check.name
+    functions = notebook_checks.functions(path)
+    assert len(functions) == len(checks), "two checks after one cell: the first would never run"
+    assert set(functions) <= known, set(functions) - known
+
+
+def test_no_check_is_lost(path):
+    """The table ASSERTS holds how many assert statements each notebook has, so that the removal of
+    any check or assertion is noticed; change the number there when you mean it.
+    """
+    found = sum(len(asserts(check)) for check in notebook_checks.functions(path).values())
+    assert found == ASSERTS[path.stem[:2]]

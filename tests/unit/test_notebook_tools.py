@@ -34,8 +34,8 @@ BAD = {
 def write(tmp_path):
     def write_(cells):
         notebook = nbformat.v4.new_notebook()
-        for source, tags in cells:
-            cell = nbformat.v4.new_code_cell(source, metadata={"tags": tags})
+        for n, (source, tags) in enumerate(cells):
+            cell = nbformat.v4.new_code_cell(source, id=f"cell-{n}", metadata={"tags": tags})
             notebook.cells.append(cell)
         path = tmp_path / "notebook.ipynb"
         nbformat.write(notebook, path)
@@ -44,17 +44,20 @@ def write(tmp_path):
     return write_
 
 
-def run_pytest(path):
-    options = [
-        "-c",
-        "pyproject.toml",
-        "--rootdir",
-        ".",
-        "-p",
-        "no:cacheprovider",
-        "-q",
-        "--color=no",
-    ]
+@pytest.fixture
+def check(tmp_path):
+    """Writes what must hold in `notebook.ipynb`; returns the folder."""
+
+    def write_(text):
+        (tmp_path / "no.py").write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write_
+
+
+def run_pytest(path, *more):
+    options = ["-c", "pyproject.toml", "--rootdir", ".", "-p", "no:cacheprovider", "-n", "0", "-q"]
+    options += ["--color=no", *more]
     command = [sys.executable, "-m", "pytest", *options, str(path)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -114,3 +117,105 @@ def test_progress_bars_are_told_from_live_views(text):
     assert store_outputs.is_live_view(
         {"data": {store_outputs.WIDGET_VIEW: {}, "text/plain": "VBox(children=())"}}
     )
+
+
+# ---- what must hold after a cell
+
+PAGE = [
+    ("n = 2", []),
+    ("n", []),
+    ("print('seen' in globals(), 'after_cell_1' in globals(), n)\nn + 1", []),
+    ("_", []),
+]
+HOLDS = """
+def after_cell_0():
+    n = 7
+    assert n == 7
+
+
+def after_cell_1():
+    seen = n
+    assert seen == 2
+    print("a word")
+"""
+FAILS = HOLDS + "\n\ndef after_cell_2():\n    assert n == 3, 'two is not three'\n"
+COMPLAINS = """
+def after_cell_2():
+    import warnings
+
+    warnings.warn("old")
+    assert n
+"""
+
+
+@pytest.fixture
+def run_once(write):
+    def run_once_(cells):
+        path = write(cells)
+        nbformat.write(store_outputs.execute(path, checks=path.parent / "none"), path)
+        return path
+
+    return run_once_
+
+
+@pytest.fixture
+def page(run_once):
+    """A notebook with right outputs, which shows whether a check has left something behind."""
+    return run_once(PAGE)
+
+
+def shown(notebook):
+    return [
+        [(o.get("execution_count"), o.get("text") or o.data["text/plain"]) for o in cell.outputs]
+        for cell in notebook.cells
+    ]
+
+
+def test_a_check_sees_the_notebook_and_leaves_nothing_behind(page, check):
+    stored = nbformat.read(page, as_version=4)
+    assert shown(stored)[2:] == [[(None, "False False 2\n"), (3, "3")], [(4, "3")]]
+    result = run_pytest(page, "-o", f"notebook_checks={check(HOLDS)}")
+    assert "4 passed" in result.stdout, result.stdout
+
+
+def test_a_check_is_not_counted(run_once, check):
+    path = run_once([*PAGE, ("print(len(In) - 1)", [])])
+    assert shown(nbformat.read(path, as_version=4))[-1] == [(None, "5\n")]
+    result = run_pytest(path, "-o", f"notebook_checks={check(HOLDS)}")
+    assert "5 passed" in result.stdout, result.stdout
+
+
+def test_a_check_that_fails_fails_its_cell_alone(page, check):
+    result = run_pytest(page, "-o", f"notebook_checks={check(FAILS)}")
+    assert "1 failed, 3 passed" in result.stdout, result.stdout
+    assert "Cell 2" in result.stdout.splitlines()[-2]
+    assert "what must hold after the cell does not" in result.stdout
+    assert "two is not three" in result.stdout
+
+
+def test_a_check_that_writes_to_stderr_fails(page, check):
+    result = run_pytest(page, "-o", f"notebook_checks={check(COMPLAINS)}")
+    assert "1 failed, 3 passed" in result.stdout, result.stdout
+    assert "the check after the cell wrote to stderr" in result.stdout
+
+
+def test_nothing_is_stored_of_a_check_that_holds(page, check):
+    stored = nbformat.read(page, as_version=4)
+    notebook = store_outputs.execute(page, checks=check(HOLDS))
+    assert not store_outputs.faults(notebook)
+    assert [cell.id for cell in notebook.cells] == [cell.id for cell in stored.cells]
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3, 4]
+    assert shown(notebook) == shown(stored)
+
+
+def test_nothing_is_stored_where_a_check_fails(page, check):
+    with pytest.raises(store_outputs.CellExecutionError, match="two is not three"):
+        store_outputs.execute(page, checks=check(FAILS))
+    complaint = store_outputs.faults(store_outputs.execute(page, checks=check(COMPLAINS)))
+    assert len(complaint) == 1
+    assert "cell cell-2 wrote to stderr" in complaint[0]
+
+
+def test_a_notebook_without_a_path_runs_without_checks(page):
+    notebook = nbformat.read(page, as_version=4)
+    assert shown(store_outputs.run(notebook, page.parent)) == shown(nbformat.read(page, 4))

@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
@@ -22,13 +22,13 @@ from helpers.lab import pocketweb
 from helpers.lab.architecture import CONTEXT, build_tokenizer
 from helpers.lab.engine import Document, Language
 from helpers.lab.estimates import mean_per_token
+from helpers.lab.evaluation import unseen
 from helpers.lab.grammar import END, MASK
 from tests.support.notebook_plugin import ROOT
 
 WEB = pocketweb.language()
 
-# ------------------------------------------------------------------ a small language, and the same
-# by hand
+# ---- a small language, and the same by hand
 
 SMALL = r"""
 document: 3x {tale} | 2x {guess}
@@ -221,8 +221,7 @@ def test_a_grammar_that_cannot_be_read():
             Language(source)
 
 
-# ------------------------------------------------------------------------------------ exact
-# probabilities
+# ---- exact probabilities
 
 
 @cache
@@ -237,7 +236,7 @@ def random_prefixes(n):
 
 
 def test_next_token_sums_to_one():
-    for prefix in random_prefixes(500):
+    for prefix in random_prefixes(100):
         assert abs(sum(pocketweb.next_token("".join(prefix)).values()) - 1) < 1e-9, prefix
 
 
@@ -248,11 +247,13 @@ def test_next_token_is_ranked():
 
 
 def test_product_of_next_token_is_log_prob():
-    one_of_each = {document.genre: document for document in documents()}
+    shortest_last = sorted(documents(), key=lambda document: -len(document.tokens))
+    one_of_each = {document.genre: document for document in shortest_last}
     assert set(one_of_each) == set(WEB.genres)
+    next_token = cache(pocketweb.next_token)  # all begin with the empty text
     for document in one_of_each.values():
         tokens = (*document.tokens, END)
-        steps = [pocketweb.next_token("".join(tokens[:n]))[token] for n, token in enumerate(tokens)]
+        steps = [next_token("".join(tokens[:n]))[token] for n, token in enumerate(tokens)]
         assert sum(map(math.log, steps)) == pytest.approx(
             pocketweb.log_prob(document.text + END), abs=1e-9
         )
@@ -260,10 +261,10 @@ def test_product_of_next_token_is_log_prob():
 
 def test_blank_equals_brute_force_over_the_vocabulary():
     rng = random.Random(5)
-    chosen = rng.sample([document for document in documents() if len(document.tokens) <= 25], 50)
+    chosen = rng.sample([document for document in documents() if len(document.tokens) <= 25], 15)
     for document in chosen:
         tokens = [*document.tokens, END]
-        place = rng.randrange(len(tokens) - 1)
+        place = rng.randrange(1, len(tokens) - 1)  # at 0 it would take half a minute
         right = tokens[place + 1 : rng.choice([len(tokens), rng.randint(place + 1, len(tokens))])]
         _, belief = WEB._read(tokens[:place])  # what all candidates share is read once
         expected = {c: math.exp(WEB._read([c, *right], belief)[0]) for c in WEB.vocabulary[:-1]}
@@ -311,7 +312,7 @@ def test_outside_the_language(text):
     assert pocketweb.blank(f"{text} [MASK]") == {}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=100, derandomize=True)
 @given(st.text())
 def test_any_text_has_a_probability(text):
     assert pocketweb.log_prob(text) <= 0
@@ -325,15 +326,14 @@ def test_blank_needs_one_blank(text):
         pocketweb.blank(text)
 
 
-# --------------------------------------------------------------------------------------------------
-# samples
+# ---- samples
 
 
 @cache
 def many():
-    """The first tokens and the lengths of 100,000 documents, and all of their tokens."""
+    """The first tokens and the lengths of 40,000 documents, and all of their tokens."""
     rng, starts, lengths, seen = random.Random(7), [], Counter(), set()
-    for _ in range(100_000):
+    for _ in range(40_000):
         document = WEB.draw(rng)
         starts.append((*document.tokens, END)[:6])
         lengths[len(document.tokens)] += 1
@@ -341,24 +341,29 @@ def many():
     return starts, lengths, seen
 
 
+@cache
+def expected_beginnings(depth, total):
+    """How often every beginning of so many tokens is expected, where that is at least 5 times,
+    whether or not it was seen.
+    """
+    if depth == 0:
+        return {(): float(total)}
+    grown = {}
+    for prefix, expected in expected_beginnings(depth - 1, total).items():
+        steps = {"": 1.0} if END in prefix else pocketweb.next_token("".join(prefix))
+        grown |= {
+            (*prefix, t) if t else prefix: expected * p
+            for t, p in steps.items()
+            if expected * p >= 5
+        }
+    return grown
+
+
 @pytest.mark.parametrize("depth", [1, 2, 3, 6])
 def test_frequencies_agree_with_exact_probabilities(depth):
     starts, _, _ = many()
     counts = Counter(start[:depth] for start in starts)
-    level = {(): float(len(starts))}
-    for _ in range(
-        depth
-    ):  # every beginning that is expected at least 5 times, whether or not it was seen
-        grown = {}
-        for prefix, expected in level.items():
-            steps = {"": 1.0} if END in prefix else pocketweb.next_token("".join(prefix))
-            grown |= {
-                (*prefix, t) if t else prefix: expected * p
-                for t, p in steps.items()
-                if expected * p >= 5
-            }
-        level = grown
-    assert_frequencies(level, counts)
+    assert_frequencies(expected_beginnings(depth, len(starts)), counts)
 
 
 def test_probabilities_far_into_a_document_are_calibrated():
@@ -374,7 +379,7 @@ def test_probabilities_far_into_a_document_are_calibrated():
 
 
 def test_a_seed_gives_the_same_texts_in_any_process():
-    program = "import sys; from helpers.lab import pocketweb; sys.stdout.write(repr(pocketweb.sample(200, 6)))"
+    program = "from helpers.lab import pocketweb; print(repr(pocketweb.sample(200, 6)), end='')"
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONIOENCODING": "utf-8"}
         command = [sys.executable, "-c", program]
@@ -454,12 +459,11 @@ def test_some_sums_and_people_are_held_out():
     assert pocketweb.log_prob(f"{min(held)} is a") > -math.inf  # the language itself contains them
 
 
-# --------------------------------------------------------------------------------------------- the
-# tokenizer
+# ---- the tokenizer
 
 
 def test_every_token_is_one_id():
-    tokenizer = build_tokenizer()
+    tokenizer = tokenizer_once()
     for document in documents():
         ids = tokenizer(document.text).input_ids
         assert ids[0] == tokenizer.bos_token_id
@@ -468,7 +472,7 @@ def test_every_token_is_one_id():
 
 
 def test_a_blank_replaces_one_token():
-    tokenizer, rng = build_tokenizer(), random.Random(1)
+    tokenizer, rng = tokenizer_once(), random.Random(1)
     for document in documents()[:500]:
         place = rng.randrange(len(document.tokens))
         expected = tokenizer(document.text).input_ids
@@ -478,10 +482,12 @@ def test_a_blank_replaces_one_token():
         assert tokenizer("".join(tokens)).input_ids == expected
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=300, derandomize=True)
 @given(st.text())
+@example("\0\ufffd 😀\u202e  [PAD")
 def test_any_text_survives_the_tokenizer(text):
     tokenizer = tokenizer_once()
+    assume(not any(special in text for special in tokenizer.all_special_tokens))
     assert tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True) == text
 
 
@@ -498,8 +504,7 @@ def test_the_shipped_tokenizers_are_the_built_one(name):
     assert shipped == json.loads(tokenizer_once().backend_tokenizer.to_str())
 
 
-# ------------------------------------------------------------------------------------------------
-# the floor
+# ---- the floor
 
 
 @cache
@@ -509,15 +514,28 @@ def shipped_floors():
 
 @pytest.mark.parametrize("objective", ["causal", "masked"])
 def test_the_shipped_floor(objective):
+    """Fresh documents agree with it: on all of their tokens, or on some of their blanks, which
+    cost more.
+    """
     floors = shipped_floors()
     assert "tests.tools.make_data floors" in floors["made_by"]
     assert set(floors[objective]) == {"all", *WEB.genres}
     shipped = pocketweb.entropy_floor(objective)
     assert shipped.standard_error < 0.003
-    fresh = pocketweb.entropy_floor(
-        objective, n_documents=100 if objective == "causal" else 30, seed=12
-    )
+    if objective == "causal":
+        fresh = pocketweb.entropy_floor("causal", n_documents=100, seed=12)
+    else:
+        truth = unseen("masked", 100, 0.05, seed=12).truth
+        fresh = mean_per_token([-sum(values) for values in truth], [len(v) for v in truth])
+    assert fresh.standard_error < 0.2
     assert abs(fresh.nats - shipped.nats) < 4 * (fresh.standard_error + shipped.standard_error)
+
+
+def test_a_fresh_floor_is_the_mean_over_the_blanks():
+    fresh = pocketweb.entropy_floor("masked", n_documents=6, seed=3, genres="sums")
+    web = pocketweb.language("sums")
+    found = [-p for document in web.sample(6, 3) for p in web.log_probs("masked", document)]
+    assert fresh.nats == pytest.approx(sum(found) / len(found))
 
 
 def test_the_standard_error_is_the_spread_of_repeated_estimates():

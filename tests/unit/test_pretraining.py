@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from helpers.lab import architecture, pocketweb, pretraining
+from helpers.lab import architecture, pocketweb, pretraining, resuming
 from helpers.lab.architecture import build_model, build_tokenizer, save
 from helpers.lab.batches import Batches, _split_by_tokens
 from helpers.lab.engine import Language
@@ -43,7 +43,7 @@ def losses(history):
     return [line["loss"] for line in history]
 
 
-# --------------------------------------------------------------------------------------------------- batches
+# ---- batches
 
 
 def texts(part, tokenizer):
@@ -223,7 +223,7 @@ def test_held_out_texts_are_never_read(tokenizer, monkeypatch):
     )  # so there was something to avoid
 
 
-# ------------------------------------------------------------------------------------------------------ loop
+# ---- loop
 
 
 def test_learning_rate():
@@ -294,12 +294,12 @@ def test_ctrl_c_before_the_first_step(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         pretraining, "_train_step", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
     )
-    pretraining.run(arguments("--folder", str(tmp_path), "--output", str(tmp_path / "model")))
+    pretraining.run(parsed("--folder", str(tmp_path), "--output", str(tmp_path / "model")))
     assert "Interrupted after 0 of 1000 steps" in capsys.readouterr().out
     assert (tmp_path / "model" / "model.safetensors").exists()
 
 
-def arguments(*words):
+def parsed(*words):
     parser = argparse.ArgumentParser()
     pretraining.add_arguments(parser)
     return parser.parse_args([*TINY_WORDS, *words])
@@ -314,7 +314,7 @@ def test_a_half_written_checkpoint_never_replaces_a_whole_one(tmp_path, monkeypa
         raise OSError("no space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pretraining, "save_file", fail)
+        patch.setattr(resuming, "save_file", fail)
         with pytest.raises(OSError, match="no space"):
             pretrain("causal", steps=4, folder=tmp_path, **TINY)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == whole
@@ -374,7 +374,7 @@ def test_bad_input():
         Batches("prefix", None, 10)
 
 
-# ---------------------------------------------------------------------------------------------------- models
+# ---- models
 
 
 def test_the_twins_are_of_one_size(tokenizer):
@@ -405,8 +405,7 @@ def test_a_saved_model_loads_again(objective, tmp_path):
         assert torch.allclose(again.model(**ids).logits, lm.model.cpu()(**ids).logits, atol=5e-3)
 
 
-# ------------------------------------------------------------------------------------------ several
-# processes
+# ---- several processes
 
 
 class Rank:
@@ -469,38 +468,39 @@ def test_averaged_gradients_are_those_of_the_mean_loss(objective, n_processes, t
         assert sum(losses) == pytest.approx(mean.item(), rel=1e-5)
 
 
-@OBJECTIVES
-def test_two_processes_learn_what_one_learns(objective, tmp_path):
-    """Batches as small as these also have micro-batches with fewer rows than there are
-    processes.
+TWICE = f"""
+import sys
+from helpers import __main__ as command_line
+from helpers.lab.pretraining import pretrain
+
+pretrain("causal", steps=50, folder=f"{{sys.argv[1]}}/causal", **{TINY | {"tokens_per_step": 80}})
+command = ["pretrain", *sys.argv[2:], "--folder", f"{{sys.argv[1]}}/masked"]
+sys.exit(command_line.main(command))
+"""
+
+
+def test_two_processes_learn_what_one_learns(tmp_path):
+    """Batches as small as these also have micro-batches with fewer rows than there are processes.
+    Both objectives share one start of the two processes, the second by way of the command line.
     """
-    words = [
-        *TINY_WORDS,
-        "--objective",
-        objective,
-        "--steps",
-        "50",
-        "--tokens-per-step",
-        "80",
-        "--folder",
-    ]
-    pretraining.run(arguments(*words, str(tmp_path / "one")))
-    torchrun = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-    ]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    command = [*torchrun, "-m", "helpers", "pretrain", *words, str(tmp_path / "two")]
+    words = "--objective masked --steps 50 --tokens-per-step 80 --warmup-steps 2 --decay-steps 2"
+    words = [*TINY_WORDS, *words.split()]
+    pretrain(
+        "causal", steps=50, folder=tmp_path / "one" / "causal", **TINY | {"tokens_per_step": 80}
+    )
+    pretraining.run(parsed(*words, "--folder", str(tmp_path / "one" / "masked")))
+    program = tmp_path / "twice.py"
+    program.write_text(TWICE)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *torchrun, str(program), str(tmp_path / "two"), *words]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "number of processes: 2" in done.stdout
-    one, two = (losses(history_of(tmp_path / name)) for name in ("one", "two"))
-    assert len(one) == len(two) == 50
-    assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < 1e-4
+    for objective in ("causal", "masked"):
+        one, two = (losses(history_of(tmp_path / name / objective)) for name in ("one", "two"))
+        assert len(one) == len(two) == 50
+        assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < 1e-4
 
 
 def history_of(folder):

@@ -35,15 +35,8 @@ def explorer(causal, masked):
 
 
 @pytest.fixture
-def passes(causal, masked):
-    """How many forward passes have run: a list with one entry for each."""
-    calls = []
-    handles = [
-        lm.model.register_forward_hook(lambda *_: calls.append(1)) for lm in (causal, masked)
-    ]
-    yield calls
-    for handle in handles:
-        handle.remove()
+def passes(passes_of, causal, masked):
+    return passes_of(causal, masked)
 
 
 def table(view):
@@ -164,7 +157,7 @@ def test_the_truth_beside_the_bars_is_exact(causal, masked, text):
 def test_the_rows_are_the_same_in_both_tables_at_every_place(explorer):
     rows = list(table(explorer.causal_bars))
     assert {"restaurant", "cafe", "bakery"} < set(rows)
-    assert 4 <= len(rows) <= reading.SHOWN + 1
+    assert 4 <= len(rows) <= reading.WORDS_SHOWN + 1
     for n in range(12):
         explorer.revealed.value = n
         assert list(table(explorer.masked_bars)) == rows
@@ -191,7 +184,7 @@ def test_white_space_is_kept_as_typed(causal, masked):
 def test_no_truth_outside_the_language_nor_for_other_vocabularies(causal, masked, monkeypatch):
     explorer = ReadingExplorer(causal, masked, "Colourless green [MASK] sleep furiously.")
     assert {truth for _, truth in table(explorer.causal_bars).values()} == {None}
-    monkeypatch.setitem(masked.__dict__, "_knows_whole_words_only", False)
+    monkeypatch.setitem(masked.__dict__, "knows_whole_words_only", False)
     explorer = ReadingExplorer(causal, masked, CAT)
     assert {truth for _, truth in table(explorer.masked_bars).values()} == {None}
     assert None not in {truth for _, truth in table(explorer.causal_bars).values()}
@@ -221,7 +214,7 @@ def test_moving_the_slider_runs_no_model(explorer, passes):
     explorer.show_code.value = True
     assert not passes
     explorer.text.value = CAT
-    assert len(passes) == 1 + 5
+    assert 0 < len(passes) <= 1 + 5  # the left side once, and the right one for each length
 
 
 def test_a_new_text_starts_with_everything_hidden(explorer):

@@ -93,7 +93,8 @@ def test_bars_and_sentence_are_those_of_transformers(lm, explorer, temperature, 
     )
     entropy = -(after[kept] * after[kept].log()).sum().item()
     n_kept, vocab, mass, nats, words = re.search(
-        r": ([\d,]+) of ([\d,]+) tokens kept, ([\d.]+) % of the mass, entropy ([\d.]+) nats: .* ([\d.,]+) equal words",
+        r": ([\d,]+) of ([\d,]+) tokens kept, ([\d.]+) % of the mass, "
+        r"entropy ([\d.]+) nats: .* ([\d.,]+) equal words",
         said(explorer),
     ).groups()
     assert (n_kept, vocab) == (f"{kept.sum().item():,}", f"{len(lm.vocabulary):,}")
@@ -129,7 +130,7 @@ def test_no_truth_outside_the_language(explorer):
 
 
 def test_no_truth_for_a_model_that_has_other_tokens(lm, monkeypatch):
-    monkeypatch.setitem(lm.__dict__, "_knows_whole_words_only", False)
+    monkeypatch.setitem(lm.__dict__, "knows_whole_words_only", False)
     assert "b" not in rows(SamplingExplorer(lm, PROMPT).bars)[0]["widths"]
 
 
@@ -416,7 +417,8 @@ def test_hostile_text_is_shown_and_not_run(explorer):
         page = Page(view.value)
         assert not {"img", "script"} & set(page.tags)
         assert not re.search("[\x00-\x08\x0b-\x1f\u202e\u202c\u2028]", view.value)
-    shown = '<img src=x onerror="alert(1)"> </script> {0} & ⟨U+001B⟩[31mred⟨U+0000⟩ ⟨U+202E⟩dlrow⟨U+202C⟩ **bold**'
+    signs = "⟨U+001B⟩[31mred⟨U+0000⟩ ⟨U+202E⟩dlrow⟨U+202C⟩ **bold**"
+    shown = f'<img src=x onerror="alert(1)"> </script> {{0}} & {signs}'
     assert shown in Page(explorer.written.value).text
 
 

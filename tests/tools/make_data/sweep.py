@@ -77,7 +77,8 @@ class Run(NamedTuple):
 
     @property
     def name(self):
-        return f"{self.objective}-{self.n_layer}x{self.d_model}-seed{self.seed}-rate{self.rate_factor:g}-{self.reads}"
+        size = f"{self.objective}-{self.n_layer}x{self.d_model}"
+        return f"{size}-seed{self.seed}-rate{self.rate_factor:g}-{self.reads}"
 
     @property
     def genres(self):
@@ -254,13 +255,12 @@ def run(arguments):
 def _write_tables(folder, output, plan):
     files = [_point_file(folder, run, tokens) for run in plan for tokens in run.tokens]
     points = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
-    made_by = f"made by: python -m tests.tools.make_data sweep; on {platform.machine()}, {os.cpu_count()} cores; {len(points)} points"
-    _write_csv(
-        output / "sweep.csv", made_by, [p["point"] for p in points if p["point"]["reads"] == "all"]
-    )
-    _write_csv(
-        output / "abilities.csv", made_by, [row for point in points for row in point["answers"]]
-    )
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
+    made_by = f"made by: python -m tests.tools.make_data sweep; on {machine}; {len(points)} points"
+    rows = [point["point"] for point in points if point["point"]["reads"] == "all"]
+    _write_csv(output / "sweep.csv", made_by, rows)
+    answers = [row for point in points for row in point["answers"]]
+    _write_csv(output / "abilities.csv", made_by, answers)
 
 
 def _write_csv(path, made_by, rows):

@@ -1,22 +1,17 @@
-"""Notebook 06 in a real browser: its explorer answers the keyboard, the mouse and a new text."""
+"""`FillMaskExplorer` in a real browser: it answers the keyboard, the mouse and a new text."""
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_sampling_explorer import bars, expect_other_bars, number_box
+from tests.browser.hands import bars, box, expect_other_bars, write
 
-NOTEBOOK = "06_fill_mask_with_bert.ipynb"
 CAT, PAIR = "The [MASK] sat on the mat.", "The [MASK] said [MASK]."
 
 
 @pytest.fixture
-def explorer(notebook):
-    """The first explorer of the notebook, with the text that it opens on."""
-    page = notebook.page
-    boxes = notebook.locator(".widget-vbox")
-    found = (
-        boxes.filter(has=page.locator("[role=status]")).filter(has=page.locator("textarea")).first
-    )
+def explorer(output):
+    """With the text that it opens on."""
+    found = output("fill mask")
     write(found, "text", CAT)
     expect(status(found)).to_contain_text("of 5 words to the right shown")
     write(found, "right words", "5")
@@ -25,17 +20,11 @@ def explorer(notebook):
 
 
 def status(explorer):
-    return explorer.locator("[role=status]")
-
-
-def write(explorer, label, value):
-    box = number_box(explorer, label)
-    box.fill(value)
-    box.press("Tab")
+    return explorer.get_by_role("status")
 
 
 def test_the_slider_reveals_the_right_side_by_keyboard(explorer):
-    handle = explorer.locator(".widget-slider [role=slider]").first
+    handle = explorer.get_by_role("slider")
     all_shown = bars(explorer)
     handle.press("Home")
     expect(status(explorer)).to_contain_text("0 of 5 words")
@@ -43,15 +32,17 @@ def test_the_slider_reveals_the_right_side_by_keyboard(explorer):
     expect(explorer.locator(".lmm-sees s")).to_have_count(4)
     handle.press("ArrowRight")
     expect(status(explorer)).to_contain_text("1 of 5 words")
-    expect(number_box(explorer, "right words")).to_have_value("1")
+    expect(box(explorer, "right words")).to_have_value("1")
     expect(explorer.locator(".lmm-sees")).to_contain_text("sat")
     handle.press("End")
     expect(explorer.locator(".lmm-sees s")).to_have_count(0)
 
 
 def test_the_slider_moves_by_mouse_and_by_its_box(explorer):
-    track = explorer.locator(".widget-slider .noUi-target").first.bounding_box()
-    explorer.page.mouse.click(track["x"] + 1, track["y"] + track["height"] / 2)
+    track = explorer.locator(".noUi-target")
+    track.scroll_into_view_if_needed()
+    place = track.bounding_box()
+    explorer.page.mouse.click(place["x"] + 1, place["y"] + place["height"] / 2)
     expect(status(explorer)).to_contain_text("0 of 5 words")
     write(explorer, "right words", "3")
     expect(status(explorer)).to_contain_text("3 of 5 words")

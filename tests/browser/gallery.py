@@ -1,0 +1,149 @@
+"""The gallery: one notebook with every live view, every quiz and every picture, on tiny models.
+
+What must hold of a view in a browser is tested here, where it costs seconds. `CELLS` is the page,
+{name: source}, and `output(notebook, name)` finds what a cell shows.
+"""
+
+import ast
+from pathlib import Path
+
+import nbformat
+
+NAME = "gallery.ipynb"
+HOSTILE = (
+    '<img src=x onerror="window.hacked=1"></script><script>window.hacked=2</script>'
+    '<svg onload="window.hacked=3">\x1b[31mred\x1b[0m **bold** # heading '
+    "[link](javascript:alert(1)) `code` $x^2$ &lt;b&gt; " + "long" * 40
+)
+CELLS = {
+    "set-up": """
+import ipywidgets as widgets
+from IPython.utils.capture import capture_output
+
+from helpers.charts import line_chart
+from helpers.explorers import (
+    FillMaskExplorer, ReadingExplorer, RulerExplorer, SamplingExplorer, fill_mask_picture,
+    labelled, reading_picture, ruler_picture, sampling_picture, status_html,
+)
+from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
+from helpers.lab.abilities import RULERS
+from helpers.quiz import Round, compare, exercise, guess, predict, quiz
+
+with capture_output():  # progress bars of what is built for the test
+    from tests.support.scripted import scripted
+    from tests.support.tiny_models import tiny
+
+    gpt, bert, bytes_gpt, pieces_bert = map(tiny, ("pocket-gpt2", "pocket-bert", "gpt2", "bert"))
+""",
+    "slider": """
+words = "Once upon a time".split()
+number = widgets.BoundedIntText(2, min=1, max=len(words), description="mark word")
+slider, card = widgets.IntSlider(2, min=1, max=len(words)), widgets.HTML()
+
+
+def show(_=None):
+    n = number.value
+    text = [f"<mark>{word}</mark>" if i == n else word for i, word in enumerate(words, 1)]
+    card.value = f"<p>{' '.join(text)}</p>" + status_html(f"Word {n} is marked.")
+
+
+number.observe(show, names="value")
+show()
+widgets.VBox([labelled(number, slider, int), card])
+""",
+    "sampling": "SamplingExplorer(gpt)",
+    "fill mask": "FillMaskExplorer(bert)",
+    "reading": "ReadingExplorer(gpt, bert)",
+    "rulers": """
+rows = [
+    {"ability": ability, "ruler": ruler, "n_body_params": 10**size, "standard_error": 0.02,
+     "mean": size / (4 + n + hard)}
+    for n, ruler in enumerate(RULERS)
+    for hard, ability in enumerate(("sums of 1 digit", "sums of 2 digits"))
+    for size in (2, 3, 4)
+]
+RulerExplorer(rows)
+""",
+    "training cost": "TrainingCostExplorer()",
+    "quiz": """
+quiz(
+    "Which of the two sees both sides of a blank?",
+    {
+        "The causal model": "It sees what stands before the blank, and nothing else.",
+        "The masked model": "Whatever stands around the blank is part of its question.",
+        "Neither of them": "One of them would have nothing to fill a blank with.",
+    },
+    answer="The masked model",
+)
+""",
+    "number": """
+share = predict("share", "What share of the blanks will be filled rightly?", unit="%")
+share.guess(40)
+share
+""",
+    "choices": """
+choices = ["the causal model", "the masked model", "no difference to speak of"]
+predict("lower", "Which of the two will end with the lower loss?", choices)
+""",
+    "compared": 'compare("share", 62.5, unit="%")',
+    "not asked": 'compare("never asked", 0.25)',
+    "solved": """
+double = "That doubles: multiply x with itself."
+check = exercise(lambda x: x * x, [(2,), (3,)], {double: lambda x: x + x}, hint="Two factors.")
+check(lambda x: x**2)
+""",
+    "mistake": "check(lambda x: 2 * x)",
+    "first case": "check(lambda x: x)",
+    "your turn": "check(lambda x: None)",
+    "game": """
+options = (" mat", " sofa", " roof", "something else")
+rivals = {"the grammar": (0.4, 0.3, 0.2, 0.1), "word counts": (0.1, 0.1, 0.1, 0.7)}
+texts = {"The cat sat on the": " mat", "The dog slept on the": " roof"}
+guess([Round(text, options, answer, rivals) for text, answer in texts.items()])
+""",
+    "sampling picture": 'sampling_picture(gpt, "Once upon a time", top_k=5)',
+    "bytes picture": 'sampling_picture(bytes_gpt, "Once upon a time", top_k=None)',
+    "fill mask picture": 'fill_mask_picture(bert, "The [MASK] said [MASK].")',
+    "pieces picture": 'fill_mask_picture(pieces_bert, "The [MASK] sat.", ["cat", "dog"])',
+    "reading picture": "reading_picture(gpt, bert, revealed=3)",
+    "rulers picture": 'ruler_picture(rows, "Brier score")',
+    "training cost picture": "training_cost_picture()",
+    "chart": """
+lines = {"causal": ([0, 50, 100], [3.0, 1.5, 1.2]), "masked": ([0, 50, 100], [3.1, 1.1, 0.9])}
+line_chart(lines, "steps", "nats per token", floor=0.6)
+""",
+    "hostile": f"""
+hostile = {HOSTILE!r}
+bytes_gpt.tokenizer.add_tokens([hostile[i : i + 10] for i in range(0, len(hostile), 10)])
+writer, _ = scripted(bytes_gpt, hostile + " the cat")
+writer.model.config.max_position_embeddings = 1000
+n_tokens = len(writer.tokenizer(hostile).input_ids)
+SamplingExplorer(writer, "a", top_k=1, max_new_tokens=n_tokens)
+""",
+}
+
+
+def write_gallery(folder):
+    """Write the page as a notebook to a folder."""
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS.values()]
+    kernel = {"name": "python3", "display_name": "Python 3"}  # or the page would ask for one
+    page = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(page, Path(folder) / NAME)
+
+
+def shown_by(source):
+    """The name of the function or class whose call ends a cell, or None.
+
+    Example:
+        >>> shown_by("x = 1"), shown_by("lm = tiny('gpt2')\\nSamplingExplorer(lm)")
+        (None, 'SamplingExplorer')
+    """
+    last = ast.parse(source).body[-1]
+    called = getattr(getattr(last, "value", None), "func", None)
+    return called.id if isinstance(called, ast.Name) else None
+
+
+def output(notebook, name):
+    """What a cell of the gallery shows: a locator."""
+    cell = notebook.locator(".jp-CodeCell").nth(list(CELLS).index(name))
+    return cell.locator(".jp-OutputArea-output").last

@@ -1,0 +1,108 @@
+"""What must hold in 04_emergent_abilities.ipynb; see `tests/support/notebook_checks.py`."""
+
+
+def after_echo_check():
+    assert shares["two layers"][-1] > 0.85
+    assert shares["one layer"][-1] < 0.45
+    assert moment(two, 0.8) - moment(two, 0.2) < steps / 5
+
+
+def after_echo_loss():
+    def fall(first, last):
+        return two[first]["loss"] - two[last]["loss"]
+
+    assert fall(half - 50, half + 50) > 2 * fall(half - 150, half - 50)
+
+
+def after_head_run():
+    assert after.induction[1] > 3 * after.induction_chance > after.induction[0]
+    assert before.induction[1] < 2 * before.induction_chance
+
+
+def after_rate_run():
+    assert smoothed(hot)[-1] < 0.5
+
+
+def after_sweep_widget():
+    exact = rulers.view.value
+    rulers.ruler.value = "token probability"
+    assert rulers.view.value != exact
+    assert "token probability: sums of 1 digit" in rulers.status.value
+    rulers.ruler.value = "exact match"
+
+
+def after_sweep_numbers():
+    match = curve(adders, "sums of 3 digits", "exact match")
+    probability = curve(adders, "sums of 3 digits", "token probability")
+    assert max(match[:5]) < 0.05
+    assert probability[4] > 1.4 * probability[0]
+
+
+def after_sweep_seeds_run():
+    over_half = [sum(share > 0.5 for share in shares_of_run) for shares_of_run in found.values()]
+    assert sorted(over_half) == [0, *[1] * 7, 2]
+
+
+def after_sweep_general_run():
+    assert max(curve(general, "sums of 2 digits", "exact match")) < 0.1
+
+
+def after_law_predict():
+    for ability in ("sums of 2 digits", "sums of 3 digits"):
+        p_and_share = (
+            curve(adders, ability, ruler) for ruler in ("token probability", "exact match")
+        )
+        pairs = zip(*p_and_share, strict=True)
+        assert all(abs(predicted(ability, p) - share) < 0.4 for p, share in pairs)
+
+
+def after_stays_run():
+    for ability in ("sums of 1 digit", "sums of 2 digits", "echo of 4 words"):
+        assert min(sharpest(ability, ruler) for ruler in RULERS) > 2 / 7, ability
+        assert sharpest(ability, "exact match") > 0.6, ability
+
+
+def after_moments_run():
+    match, token = (
+        lines[f"width 64, {ruler}"][1] for ruler in ("exact match", "token probability")
+    )
+    assert match[-2] < 0.1 < 0.8 < match[-1]
+    assert token[-2] > 3 * token[2]
+
+
+def after_few_control():
+    seven = "few-shot, 7 examples"
+    right, wrong = (
+        score(stored[name], RULERS["exact match"]) for name in (seven, f"{seven}, wrong labels")
+    )
+    either = (right.standard_error**2 + wrong.standard_error**2) ** 0.5
+    assert abs(right.mean - wrong.mean) < 4 * either
+    assert abs(right.mean - 0.5) < 4 * right.standard_error
+
+
+def after_few_sizes_run():
+    right = by_size["few-shot, 7 examples"]
+    assert max(abs(a - b) for a, b in zip(right, wrong, strict=True)) < 0.2
+    assert max(right) < 0.65
+
+
+def after_pair_table():
+    def by_both(ability):
+        answers = (given[ability][:100] for given in (stored, by_bert))
+        return [score(answer, RULERS["exact match"]).mean for answer in answers]
+
+    assert min(by_both("echo of 4 words")) > 0.9
+    assert min(by_both("who did what to whom")) > 0.7
+    causal, masked = by_both("sums of 2 digits")
+    assert causal > 0.9 > 0.1 > masked
+
+
+def after_exercise_solution():
+    needed_for_half = [round(solution(0.5, n), 2) for n in (1, 2, 3, 5, 10, 20)]
+    assert needed_for_half == [0.5, 0.71, 0.79, 0.87, 0.93, 0.97]
+
+
+def after_exercise_head_solution():
+    for game, sure in zip(ids.tolist(), certain.tolist(), strict=True):
+        places = [place for place in range(63) if sure[place]]
+        assert all(by_hand(game[: place + 1]) == game[place + 1] for place in places)
