@@ -5,7 +5,6 @@ import io
 import itertools
 import re
 
-import ipywidgets as widgets
 import matplotlib
 import pytest
 from matplotlib import image
@@ -23,7 +22,8 @@ def test_the_sentence_is_computed_from_the_data():
     ).text
     assert text == (
         "Line chart of nats per token against steps. small: from 4 at 1 to 2 at 100. "
-        "large: from 4.5 at 1 to 1.5 at 100, lowest 1.25 at 10. Dotted level, lowest possible: 0.98."
+        "large: from 4.5 at 1 to 1.5 at 100, lowest 1.25 at 10. "
+        "Dotted level, lowest possible: 0.98."
     )
 
 
