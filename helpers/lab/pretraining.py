@@ -144,11 +144,11 @@ def pretrain(
     rate_at = functools.partial(learning_rate_at, steps=steps, peak=learning_rate, **schedule)
     network, *optimizers = accelerator.prepare(SummedLoss(model), *optimizers)
     reports = _train(accelerator, network, optimizers, batches, rate_at, steps, history)
-    _collect(reports, history, keep, checkpoint_every, accelerator)
+    _collect(reports, history, steps, keep, checkpoint_every, accelerator.print)
     return LanguageModel(model, tokenizer, f"{objective}-{d_model}"), history
 
 
-def _collect(reports, history, keep, checkpoint_every, accelerator):
+def _collect(reports, history, steps, keep, checkpoint_every, say):
     """Put the reports of the steps into the history, and keep what was learned, now and then."""
     try:
         for report in reports:
@@ -156,8 +156,8 @@ def _collect(reports, history, keep, checkpoint_every, accelerator):
             if report["step"] % checkpoint_every == 0:
                 keep()
     except KeyboardInterrupt:
-        kept = "what was learned so far is kept"
-        accelerator.print(f"\nInterrupted after {len(history)} steps; {kept}.")
+        done = f"Interrupted after {len(history)} of {steps} steps"
+        say(f"\n{done}; what was learned so far is kept.")
     keep()
 
 

@@ -443,13 +443,15 @@ def test_a_hostile_file_name_in_an_error_on_the_page(tmp_path, monkeypatch):
 
 
 def test_moves_leave_nothing_behind():
-    """In fifty moves there is not one object more for each, nor memory for its page."""
+    """Forty-five moves more leave not one object each, nor memory for a page each."""
     explorer = SamplingExplorer(load_causal_lm("pocket-gpt2"), "Once upon a time", max_new_tokens=5)
 
     def moves(n):
-        """The objects and the bytes that there are after n moves."""
-        explorer.prompt.value = f"Once upon a time, in {('a', 'the')[n % 2]}"
-        explorer.write()
+        """The objects and the bytes that there are after n moves, all from the same two texts."""
+        explorer.temperature.value, explorer.top_k.value = 0.8, 50
+        for prompt in ("Once upon a time, in the", "Once upon a time, in a"):
+            explorer.prompt.value = prompt
+            explorer.write()
         for i in range(n):
             explorer.temperature.value = 0.1 + 0.05 * (i % 38)
             explorer.top_k.value = 1 + i % 500
@@ -458,12 +460,12 @@ def test_moves_leave_nothing_behind():
 
     tracemalloc.start()
     try:
-        moves(25)
-        before, after = moves(26), moves(50)
+        moves(50)
+        before, after = moves(5), moves(50)
     finally:
         tracemalloc.stop()
-    assert after[0] - before[0] < 50
-    assert after[1] - before[1] < 50 * len(explorer.bars.value) / 2
+    assert after[0] - before[0] < 20
+    assert after[1] - before[1] < 45 * len(explorer.bars.value) / 2
 
 
 def test_interrupting_the_kernel_in_the_middle_of_writing_leaves_the_explorer_usable(tmp_path):

@@ -50,8 +50,7 @@ def load(family, name, **options):
     return (load_causal_lm if family in CAUSAL else load_masked_lm)(name, **options)
 
 
-# ------------------------------------------------------------------------------------------ what a
-# loaded model is
+# ---- what a loaded model is
 
 
 @pytest.mark.parametrize("family", [*CAUSAL, *MASKED])
@@ -158,11 +157,11 @@ def test_the_table_of_sizes_is_computed(name, model_class, config):
         config.n_layer * 1024**2 if model_class is GPT2LMHeadModel else 0
     )  # stored with the weights
     kind = "causal" if model_class is GPT2LMHeadModel else "masked"
-    assert KNOWN_MODELS[name] == (kind, n_params, round((n_params + masks) * 4 / 1e6))
+    megabytes = round((n_params + masks) * 4 / 1e6)
+    assert KNOWN_MODELS[name] == (kind, n_params, megabytes, False)
 
 
-# ------------------------------------------------------------------------------------------ the
-# wrong thing
+# ---- the wrong thing
 
 
 def test_a_masked_model_is_refused_by_the_causal_loader_and_the_reverse(folders, monkeypatch):
@@ -346,7 +345,7 @@ def test_a_missing_part_of_the_weights_is_noticed(folder):
 
 def test_a_damaged_bundle_asks_for_a_new_installation(folder, monkeypatch):
     folder.rename(folder.parent / "pocket-gpt2")
-    monkeypatch.setattr(checkpoints, "BUNDLE", folder.parent)
+    monkeypatch.setattr(checkpoints, "DATA", folder.parent)
     assert load_causal_lm("pocket-gpt2").context == 64
     (folder.parent / "pocket-gpt2" / "config.json").write_text("[]")
     with pytest.raises(
