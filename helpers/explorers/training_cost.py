@@ -102,7 +102,8 @@ def _quantities(inputs):
 def _table(inputs):
     """The table as HTML, the sentence about it, and its lines."""
     lines = _quantities(inputs)
-    style = 'style="text-align:left;vertical-align:top;padding:3px 14px 3px 0;white-space:normal"'
+    style = "text-align:left;vertical-align:top;padding:3px 8px 3px 0;white-space:normal"
+    style = f'style="{style};overflow-wrap:anywhere"'  # so that it fits a narrow page
     rows = "".join(
         f'<tr><th scope="row" {style}>{name}</th><td {style}><b>{html.escape(value)}</b></td>'
         f"<td {style}>{html.escape(formula)}<br><small>{html.escape(source)}</small></td></tr>"
