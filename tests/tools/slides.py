@@ -1,4 +1,4 @@
-"""Cut the notebooks into slides that fit: `python -m tests.tools.slides`; `--write` stores the cuts.
+"""Cut the notebooks into slides that fit: `python -m tests.tools.slides`; `--write` stores them.
 
 `jupyter nbconvert --to slides` makes a talk of a notebook; what goes on which slide stands in the
 cells' metadata. The cuts are made here, by measuring every cell in a headless Chromium at the size
