@@ -53,7 +53,7 @@ def test_published_constants_come_back():
 def test_intervals_cover_the_truth_as_often_as_they_say():
     covered = []
     for seed in range(20):
-        law = fit_scaling_law(*measured(CHINCHILLA, 240, 0.005, seed), n_bootstrap=100, seed=seed)
+        law = fit_scaling_law(*measured(CHINCHILLA, 240, 0.005, seed), n_bootstrap=50, seed=seed)
         intervals = {name: law.interval(name) for name in CONSTANTS}
         covered.append(
             [low <= getattr(CHINCHILLA, name) <= high for name, (low, high) in intervals.items()]
