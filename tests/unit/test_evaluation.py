@@ -36,19 +36,19 @@ def shipped(kind):
 
 
 def exam_of(kind):
-    return unseen(kind, 250, 1.0 if kind == "causal" else 0.1)
+    return unseen(kind, 250, 1.0 if kind == "causal" else 0.05)
 
 
 def test_unseen_is_drawn_once_and_asked_in_part():
-    exam = unseen("masked", 20, 0.3)
-    assert unseen("masked", 20, 0.3) is exam
+    exam = unseen("masked", 20, 0.3, "sums")
+    assert unseen("masked", 20, 0.3, "sums") is exam
     asked, there = sum(map(len, exam.positions)), sum(len(d.tokens) for d in exam.documents)
     assert asked / there == pytest.approx(0.3, abs=0.1)
     for document, positions, truth in zip(exam.documents, exam.positions, exam.truth, strict=True):
         assert len(positions) == len(truth)
         assert all(0 <= place < len(document.tokens) for place in positions)
     assert {d.text for d in exam.documents} != {
-        d.text for d in unseen("masked", 20, 0.3, seed=1).documents
+        d.text for d in unseen("masked", 20, 0.3, "sums", seed=1).documents
     }
 
 
