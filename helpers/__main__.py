@@ -85,7 +85,9 @@ def _pretrain(_, rest):
     from helpers.lab import pretraining
 
     parser = argparse.ArgumentParser(
-        prog="python -m helpers pretrain", description=pretraining.__doc__
+        prog="python -m helpers pretrain",
+        description=pretraining.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     pretraining.add_arguments(parser)
     pretraining.run(parser.parse_args(rest))

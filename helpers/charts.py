@@ -178,7 +178,7 @@ def _described(series, x_label, y_label, floor, floor_label):
 class LiveView(widgets.VBox):
     """Widgets, and the picture `still` that stands in their place where no kernel runs.
 
-    All views of the notebooks inherit from it, so that each is shown in the same way.
+    All live views of `helpers` inherit from it, so that each is shown in the same way.
 
     Example:
         >>> view = LiveView(Picture("<p>A button</p>", "a button"), [widgets.Button()])

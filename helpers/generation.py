@@ -1,11 +1,12 @@
 """Write with a causal language model: score every token, choose one, add it, again.
 
 `generate_text` draws what `model.generate` of transformers draws from the same seed, in a loop
-that can be read here: `write_tokens` asks the model, `add_token` chooses. `stream_text` shows the
-text as it grows, `next_token_probabilities` the choice at one place. Beam search, top-p and chat
-formats are left out.
+that can be read here: `write_tokens` asks the model, `add_token` draws (or the likeliest is taken).
+`stream_text` shows the text as it grows, `next_token_probabilities` the choice at one place. Beam
+search, top-p and chat formats are left out.
 """
 
+import collections
 import math
 from typing import NamedTuple
 
@@ -69,7 +70,8 @@ def generate_text(
     )
     count = check_count(num_return_sequences, do_sample)
     with enough_memory(lm, count):
-        *_, rows = write_tokens(lm, ids.repeat(count, 1), settings)  # [count, n_tokens]
+        steps = write_tokens(lm, ids.repeat(count, 1), settings)
+        rows = collections.deque(steps, maxlen=1).pop()  # the last step's, [count, n_tokens]
     texts = [prompt + decode_after(lm, ids, row[ids.shape[1] :].tolist()) for row in rows]
     return texts[0] if count == 1 else texts
 
@@ -79,7 +81,8 @@ def write_tokens(lm, ids, settings):
 
     Yields the ids after each step. A step reads the newest tokens alone: the cache keeps the rest.
     """
-    generator, cache, ended = None, None, torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    generator, cache = None, None
+    ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     ends = torch.tensor(end_tokens(lm), dtype=ids.dtype, device=ids.device)
     if settings.seed is not None:
         generator = torch.Generator(ids.device).manual_seed(settings.seed)

@@ -71,7 +71,7 @@ def shown(value):
     """
     try:
         text = repr(value)
-    except ValueError:  # Python writes out no longer one
+    except ValueError:  # Python refuses to write longer numbers
         return "a number of more than 4,300 digits"
     return text if len(text) <= 80 else f"{text[:60]} ... {text[-10:]}"
 
@@ -275,7 +275,7 @@ def checked_device(device):
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
     try:
         torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, TypeError, ValueError):  # each kind of device has its own
+    except (RuntimeError, AssertionError, TypeError, ValueError):  # by kind of device
         advice = "Use 'cpu', or leave the device out to take the best."
         raise ValueError(f"The device {shown(device)} is not there. {advice}") from None
     return torch.device(device)

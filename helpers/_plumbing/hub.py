@@ -67,7 +67,7 @@ def fetch(name, *patterns):
 
     Raises:
         DownloadFailed: downloads are forbidden, the hub is silent for 3 seconds, the transfer for
-        5, or it fails.
+            5, or it fails.
     """
     if is_offline_mode():
         raise DownloadFailed("HF_HUB_OFFLINE is set, so nothing is downloaded")
@@ -186,7 +186,7 @@ def _transfer(name, *patterns):
         again = f" and wants to be asked again in {wait} seconds" if wait else ""
         print(f"refused {hub} answered with error {error.response.status_code}{again}")
     except OSError as error:
-        if error.errno is None:  # not the system's: the library makes such of its own
+        if error.errno is None:  # not the system's: the library raises such, too
             raise
         print(f"unwritable the cache folder {cache} cannot be written ({error.strerror})")
 

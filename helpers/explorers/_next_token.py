@@ -50,9 +50,8 @@ def bars_at(lm, place, temperature, top_k):
     before = distribution(place.logits, temperature)  # [vocab], without the cut
     kept = kept_by(top_k, place.logits / temperature)  # [vocab]
     drawn, truth = torch.where(kept, probabilities, before), place.truth
-    shown = place.logits.topk(
-        min(TOKENS_SHOWN, len(kept))
-    ).indices  # no temperature changes their order
+    # No temperature changes their order
+    shown = place.logits.topk(min(TOKENS_SHOWN, len(kept))).indices
     bars = [
         Bar(lm.vocabulary[i], drawn[i].item(), kept[i].item(), _at(truth, i))
         for i in shown.tolist()

@@ -174,7 +174,7 @@ def _answer_rows(lm, prompts, rights):
     """Answers to prompts [n, n_prompt] whose right answers [n, n_answer] are equally long."""
     greedy, kept = rights[:, :0], []
     for done in range(rights.shape[1]):
-        # [2n, so far]
+        # What stands there so far, [2n, n_tokens]
         context = torch.cat([prompts.repeat(2, 1), torch.cat([rights[:, :done], greedy])], dim=1)
         told, own = _next_token(lm, context, rights.shape[1] - done).chunk(2)  # [n, vocab] each
         greedy = torch.cat([greedy, own.argmax(-1, keepdim=True)], dim=1)

@@ -11,10 +11,8 @@ from transformers import DataCollatorForLanguageModeling
 from helpers.lab import pocketweb
 from helpers.lab.architecture import check_objective
 
-GROUPS = {
-    "cpu": (1024, 48),
-    "gpu": (32_768, 4096),
-}  # a micro-batch's most tokens; its price, in tokens, beyond them
+# A micro-batch's most tokens, and its price, in tokens, beyond them
+GROUPS = {"cpu": (1024, 48), "gpu": (32_768, 4096)}
 
 
 class Batches:

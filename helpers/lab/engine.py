@@ -41,9 +41,8 @@ class Derivation:
     __slots__ = ("after", "state")
 
     def __init__(self, state):
-        self.state = (
-            state  # what is to be written (item, (item, ...)), bindings, texts being remembered
-        )
+        # What is to be written (item, (item, ...)), bindings, texts being remembered
+        self.state = state
         self.after = {}  # by token, as far as it was asked for
 
 
@@ -71,8 +70,7 @@ class Language:
             [row.weight for row in chosen], [(row.items, "", None) for row in chosen]
         )
         self.shares = dict(zip(self.genres, self._start[0], strict=True))  # of the documents
-        # weights of the first half; weights of the second half by the text of the first
-        self._zipf = {}
+        self._zipf = {}  # by rule: weights of a first half, or of a second by the first's text
         for (first, second), law in zipf.items():
             names = [row.text for row in self.rules[first]]
             table = _zipf_table(len(names), len(self.rules[second]), *law)

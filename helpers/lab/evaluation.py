@@ -2,7 +2,6 @@
 
 Model and truth are measured on the same documents, so their difference has a far smaller error than
 either.
-
 """
 
 import functools

@@ -31,7 +31,7 @@ class Row:
 
     def __init__(self, items, weight, columns):
         self.items, self.spaced, self.weight = items, after_space(items), weight
-        # None: it has slots
+        # None where there are slots
         self.text = "".join(items) if all(isinstance(item, str) for item in items) else None
         self.columns = {"": self.text, **columns}
 

@@ -13,11 +13,8 @@ spares small models the overhead.
 
 import torch
 
-COEFFICIENTS = (
-    3.4445,
-    -4.7750,
-    2.0315,
-)  # of the quintic Newton-Schulz iteration, from Jordan et al.
+# Of the quintic Newton-Schulz iteration, from Jordan et al.
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 STEPS = 5
 
 

@@ -69,8 +69,7 @@ def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0)
 
     Raises:
         ValueError: numbers missing, infinite or not above zero; lengths that differ; fewer points,
-        sizes or token
-            counts than the law has constants to find.
+            sizes or token counts than the law has constants to find.
 
     Example:
         >>> n, d = np.meshgrid([1e7, 1e8, 1e9], [1e9, 1e10, 1e11])
@@ -207,7 +206,7 @@ def _fit(x, loss, floor, start=None):
     fixed = None if floor is None else np.log(floor) if floor else -np.inf
 
     def misfit(numbers):
-        # [n + 1, 1]
+        # Logs of the parts, [n + 1, 1]
         logs = np.append(numbers[:n], numbers[2 * n :] if floor is None else fixed)[:, None]
         slopes = np.append(numbers[n : 2 * n], 0.0)[:, None]
         parts = logs - slopes * np.vstack([log_x, np.zeros(log_x.shape[1])])  # [n + 1, n_points]

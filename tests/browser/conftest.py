@@ -39,10 +39,14 @@ def pytest_generate_tests(metafunc):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """All tests of one page after each other, whatever their module, so that it is opened once."""
+    """All tests of one page after each other, whatever their module, so that it is opened once.
+
+    The gallery, which takes longest, comes first.
+    """
 
     def page(item):
-        return item.callspec.params.get("opened", "") if hasattr(item, "callspec") else ""
+        opened = item.callspec.params.get("opened", "") if hasattr(item, "callspec") else ""
+        return opened != gallery.NAME, opened
 
     here = [item for item in items if BROWSER_TESTS in item.path.parents]
     items[:] = [item for item in items if item not in here] + sorted(here, key=page)

@@ -1,5 +1,6 @@
-"""Run notebooks as Google Colab would, without Colab: `python -m tests.tools.colab_like
-01_two_ways_to_read`.
+"""Run notebooks as Google Colab would, without Colab.
+
+    python -m tests.tools.colab_like 01_two_ways_to_read
 
 A fresh environment gets Colab's versions of the libraries (tests/tools/colab_versions.txt),
 ipywidgets 7 among them, and not `helpers`. Each notebook stands alone in an empty folder, and the

@@ -1,5 +1,6 @@
-"""Measure what each notebook takes, and write it into the README: `python -m
-tests.tools.measure_notebooks`.
+"""Measure what each notebook takes, and write it into the README.
+
+    python -m tests.tools.measure_notebooks
 
 Each notebook runs whole in a fresh kernel, offline and on two threads; then its core path runs
 alone, in another one. Written are the seconds of both, the start of the kernel included, and the

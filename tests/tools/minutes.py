@@ -1,5 +1,6 @@
-"""Count the minutes that each notebook takes: `python -m tests.tools.minutes`; `--write` prints
-them where they stand.
+"""Count the minutes that each notebook takes; `--write` prints them where they stand.
+
+    python -m tests.tools.minutes
 
 The rule, in RULE below: words of prose and lines of code in view are read at a steady pace; a
 picture, a live view and a question take a fixed time each; an exercise takes what its difficulty

@@ -1,4 +1,6 @@
-"""Cut the notebooks into slides that fit: `python -m tests.tools.slides`; `--write` stores them.
+"""Cut the notebooks into slides that fit; `--write` stores the cuts.
+
+    python -m tests.tools.slides
 
 `jupyter nbconvert --to slides` makes a talk of a notebook; what goes on which slide stands in the
 cells' metadata. The cuts are made here, by measuring every cell in a headless Chromium at the size
@@ -47,7 +49,7 @@ def kind(cell):
     Example:
         >>> kind(nbformat.v4.new_markdown_cell("## One writes, one fills"))
         'slide'
-        >>> kind(nbformat.v4.new_code_cell("import importlib.util\nimportlib.util.find_spec('x')"))
+        >>> kind(nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["solution"]}))
         'skip'
     """
     if cell.cell_type == "markdown":

@@ -1,5 +1,6 @@
-"""Run notebooks as a reader would, store what they show: `python -m tests.tools.store_outputs
-notebooks/*.ipynb`.
+"""Run notebooks as a reader would, and store what they show.
+
+    python -m tests.tools.store_outputs notebooks/*.ipynb
 
 Every notebook runs from top to bottom in a fresh kernel, offline, and what must hold after its
 cells, from `tests/notebook_checks`, is asked there too. It is written back only if no cell and no

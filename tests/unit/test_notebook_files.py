@@ -73,7 +73,7 @@ def headings(notebook):
 
 
 def test_only_the_seven_notebooks():
-    assert {path.stem for path in NOTEBOOKS} <= set(NAMES)
+    assert {path.stem for path in NOTEBOOKS} == set(NAMES)
 
 
 def test_valid_format(path):

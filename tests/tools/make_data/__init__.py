@@ -1,3 +1,1 @@
-"""What makes the files of `helpers/data` that nobody writes by hand: `python -m
-tests.tools.make_data --help`.
-"""
+"""What makes the files of `helpers/data` that nobody writes by hand; `--help` lists them."""

@@ -1,6 +1,4 @@
-"""Make the files of `helpers/data` that nobody writes by hand, each by one command, with
-`--help`.
-"""
+"""Make the files of `helpers/data` that nobody writes by hand, each by one command."""
 
 import argparse
 
@@ -11,10 +9,12 @@ MAKERS = {"card": card, "fine_tuning": fine_tuning, "floors": floors, "sweep": s
 
 def main(arguments=None):
     """Run one maker with its own options."""
+    as_it_is = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m tests.tools.make_data", description=__doc__)
     makers = parser.add_subparsers(required=True, metavar="WHAT")
     for name, module in MAKERS.items():
-        of = makers.add_parser(name, help=module.__doc__.split("\n")[0], description=module.__doc__)
+        about = {"help": module.__doc__.split("\n")[0], "description": module.__doc__}
+        of = makers.add_parser(name, formatter_class=as_it_is, **about)
         of.set_defaults(run=module.run)
         module.add_arguments(of)
     options = parser.parse_args(arguments)

@@ -1,5 +1,4 @@
-"""Measure all methods of fine-tuning on both tasks with more and more labels, and write
-`helpers/data/fine_tuning.csv`.
+"""Measure all methods of fine-tuning with more and more labels: `helpers/data/fine_tuning.csv`.
 
 Started again, it goes on where it stopped.
 """

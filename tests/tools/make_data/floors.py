@@ -1,6 +1,4 @@
-"""Compute the lowest loss that any model could reach, and write it into `helpers/data/floors.json`,
-in some minutes.
-"""
+"""Compute the lowest losses that any model could reach, for `helpers/data/floors.json`."""
 
 import json
 

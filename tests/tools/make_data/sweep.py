@@ -1,8 +1,7 @@
 """The sweep: models of many sizes, trained on more and more PocketWeb, each held against the truth.
 
-    python -m tests.tools.make_data sweep               trains what is missing, then writes the two
-    CSV files accelerate launch -m tests.tools.make_data sweep    the same, the runs shared out
-    among the processes
+    python -m tests.tools.make_data sweep             trains what is missing, writes two CSV files
+    accelerate launch -m tests.tools.make_data sweep  the same, the runs shared among processes
 
 A run is an objective, a size, a seed and a learning rate. It trains at a constant rate; at each
 token count a copy of it cools down, the rate falling to zero over the last sixth of the tokens, and
