@@ -107,10 +107,9 @@ def pytest_ignore_collect(collection_path, config):
     return True if collection_path == BENCHMARKS and not asked_for(config, BENCHMARKS) else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before the answer of xdist itself, the number of cores
 def pytest_xdist_auto_num_workers(config):
-    """What `-n auto` in pyproject.toml means: two processes, and one, undisturbed, for what is
-    timed.
-    """
+    """What `-n auto` means: two processes, and one alone for what is timed."""
     return 0 if asked_for(config, BENCHMARKS) else 2
 
 
