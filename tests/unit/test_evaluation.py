@@ -173,6 +173,7 @@ def test_a_fence_is_longer_than_any_in_the_text():
 def test_the_commands_write_their_files(tmp_path, monkeypatch):
     monkeypatch.setattr(floors, "DATA", tmp_path)
     monkeypatch.setattr(floors, "N_DOCUMENTS", 60)
+    monkeypatch.setattr(floors, "SHARE", {"causal": 1.0, "masked": 0.2})
     main(["floors"])
     written = json.loads((tmp_path / "floors.json").read_text(encoding="utf-8"))
     assert written["made_by"] == "python -m tests.tools.make_data floors"

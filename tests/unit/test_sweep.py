@@ -13,14 +13,24 @@ from tests.tools.make_data.sweep import ADDERS, PLAN, Run, run_sweep
 TINY = (Run("causal", 1, 8, 1, tokens=(4096, 8192)), Run("masked", 1, 8, 1, tokens=(4096,)))
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    monkeypatch.setattr(sweep, "EXAM", {"causal": (20, 1.0), "masked": (10, 0.1)})
+@pytest.fixture(autouse=True, scope="module")
+def small():
     items = {
         "echo of 4 words": lambda: abilities.echoes(4, 6),
         "sums of 1 digit": lambda: abilities.sums(1, 6),
     }
-    monkeypatch.setattr(sweep, "ITEMS", items)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(sweep, "EXAM", {"causal": (20, 1.0), "masked": (10, 0.1)})
+        monkeypatch.setattr(sweep, "ITEMS", items)
+        yield
+
+
+@pytest.fixture(scope="module")
+def swept(small, tmp_path_factory):
+    """The folder of a finished sweep: its tables, and under "work" its points. Only read it."""
+    folder = tmp_path_factory.mktemp("sweep")
+    run_sweep(folder / "work", folder, TINY)
+    return folder
 
 
 def table(path):
@@ -29,9 +39,8 @@ def table(path):
     return list(csv.DictReader(lines[1:]))
 
 
-def test_a_sweep_gives_one_row_a_point(tmp_path):
-    run_sweep(tmp_path / "work", tmp_path, TINY)
-    rows = table(tmp_path / "sweep.csv")
+def test_a_sweep_gives_one_row_a_point(swept):
+    rows = table(swept / "sweep.csv")
     assert [(row["objective"], int(row["n_layer"]), int(row["d_model"])) for row in rows] == [
         ("causal", 1, 8),
         ("causal", 1, 8),
@@ -43,15 +52,14 @@ def test_a_sweep_gives_one_row_a_point(tmp_path):
             float(row["gap"]), rel=1e-3
         )
         assert float(row["flops"]) > 6 * int(row["n_body_params"]) * int(row["tokens"])
-    answers = table(tmp_path / "abilities.csv")
+    answers = table(swept / "abilities.csv")
     assert len(answers) == 3 * 2 * len(sweep.RULERS)
     assert {row["ability"] for row in answers} == set(sweep.ITEMS)
 
 
-def test_a_branch_that_cools_down_leaves_the_run_alone(tmp_path):
+def test_a_branch_that_cools_down_leaves_the_run_alone(swept, tmp_path):
     """The second point is that of a run which never had a first one."""
-    run_sweep(tmp_path / "both", tmp_path, TINY[:1])
-    both = table(tmp_path / "sweep.csv")
+    both = table(swept / "sweep.csv")
     run_sweep(tmp_path / "second", tmp_path, [TINY[0]._replace(tokens=(8192,))])
     assert table(tmp_path / "sweep.csv")[0]["loss"] == both[1]["loss"]
 
@@ -68,15 +76,14 @@ def test_the_last_sixth_cools_down(tmp_path, monkeypatch):
     assert calls == [(10, 0, "run"), (12, 2, "cooling"), (20, 0, "run"), (24, 4, "cooling")]
 
 
-def test_points_that_are_there_are_not_made_again(tmp_path, monkeypatch):
-    run_sweep(tmp_path / "work", tmp_path, TINY)
-    before = (tmp_path / "sweep.csv").read_bytes()
+def test_points_that_are_there_are_not_made_again(swept, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "pretrain", None)
-    run_sweep(tmp_path / "work", tmp_path, TINY)
-    assert (tmp_path / "sweep.csv").read_bytes() == before
+    run_sweep(swept / "work", tmp_path, TINY)
+    for name in ("sweep.csv", "abilities.csv"):
+        assert (tmp_path / name).read_bytes() == (swept / name).read_bytes()
 
 
-def test_an_interrupted_sweep_goes_on(tmp_path, monkeypatch):
+def test_an_interrupted_sweep_goes_on(swept, tmp_path, monkeypatch):
     calls = []
 
     def interrupted(*arguments, **options):
@@ -84,8 +91,7 @@ def test_an_interrupted_sweep_goes_on(tmp_path, monkeypatch):
         lm, history = pretrain(*arguments, **options)
         return lm, history[:-1] if len(calls) == 4 else history
 
-    run_sweep(tmp_path / "whole", tmp_path, TINY[:1])
-    expected = [row["loss"] for row in table(tmp_path / "sweep.csv")]
+    expected = [row["loss"] for row in table(swept / "sweep.csv")][:2]
     monkeypatch.setattr(sweep, "pretrain", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(tmp_path / "work", tmp_path, TINY[:1])
@@ -114,9 +120,8 @@ def test_a_specialist_reads_one_genre_and_is_asked_about_it_alone(tmp_path, monk
     assert asked == {("sums", "sums of 1 digit")}
 
 
-def test_numbers_are_read_as_numbers(tmp_path, monkeypatch):
-    run_sweep(tmp_path / "work", tmp_path, TINY)
-    monkeypatch.setattr(tables, "DATA", tmp_path)
+def test_numbers_are_read_as_numbers(swept, monkeypatch):
+    monkeypatch.setattr(tables, "DATA", swept)
     row = tables.read("sweep")[0]
     assert (row["objective"], row["d_model"], type(row["loss"])) == ("causal", 8, float)
 
