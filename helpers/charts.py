@@ -77,7 +77,7 @@ def line_chart(
     """Draw one line for each series, labelled at its end, and a level that no line can pass.
 
     Args:
-        series: {label: (xs, ys)}.
+        series: {label: (xs, ys)}, numbers in any sequence or column of a data frame.
         floor: a level in the units of y, drawn as a dotted line with `floor_label`.
         y_limits: lowest and highest y shown; by default what the data need.
 
@@ -88,6 +88,7 @@ def line_chart(
         >>> line_chart({"loss": ([0, 9], [3.0, 1.0])}, "steps", "nats")
         <figure: Line chart of nats against steps. loss: from 3 at 0 to 1 at 9.>
     """
+    series = {label: (list(xs), list(ys)) for label, (xs, ys) in series.items()}
     _check_series(series)
     fig = Figure(figsize=(7.2, 4.0))
     ax = fig.add_subplot()

@@ -67,6 +67,20 @@ def check_whole_number(value, name, lowest=1, highest=2**63 - 1):
     return number
 
 
+def check_number(value, name, highest=math.inf):
+    """The value as a float, if it is above 0, finite, and no more than the highest."""
+    number = plain_number(value, name, Real)
+    if not 0 < number <= highest or number == math.inf:
+        most = "" if highest == math.inf else f" and at most {highest:g}"
+        raise ValueError(f"{name} must be a number above 0{most}, not {number}.")
+    return number
+
+
+def check_share(value, name):
+    """The value as a float, if it is above 0 and at most 1."""
+    return check_number(value, name, 1.0)
+
+
 def check_sampling(temperature, top_k, lm):
     """The two knobs as plain numbers; a `top_k` that cuts nothing becomes None."""
     temperature = plain_number(temperature, "temperature", Real)

@@ -1,6 +1,7 @@
 """Where the package's own data lie, and how a file is written: whole or not at all."""
 
 import os
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,3 +29,26 @@ def written_whole(path):
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def writable_folder(path):
+    """The folder as a Path, made where it is missing; ValueError if nothing can be written there.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     writable_folder(Path(folder) / "new").is_dir()
+        True
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError(f"{path} is not a folder. Name a folder, or a new one.") from None
+    except OSError as error:
+        why = error.strerror or error
+        raise ValueError(
+            f"Nothing can be written to {path} ({why}). Name another folder."
+        ) from None

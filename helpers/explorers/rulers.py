@@ -19,51 +19,44 @@ SAYS = {
 }
 
 
-def _lines(rows, ruler, x):
-    """{ability: [(x, mean, standard error)]}, in the order of x."""
+def _lines(table, ruler, x):
+    """{ability: the rows measured with this ruler}, in the order of x."""
     if ruler not in SAYS:
         raise ValueError(f"The ruler must be one of {', '.join(RULERS)}, not {ruler!r}.")
-    lines = {}
-    for row in sorted(rows, key=lambda row: row[x]):
-        if row["ruler"] == ruler:
-            lines.setdefault(row["ability"], []).append(
-                (row[x], row["mean"], row["standard_error"])
-            )
-    return lines
+    chosen = table[table.ruler == ruler].sort_values(x)
+    return dict(iter(chosen.groupby("ability", sort=False)))
 
 
-def _sentence(rows, ruler, x):
-    lines = _lines(rows, ruler, x)
+def _sentence(table, ruler, x):
+    lines = _lines(table, ruler, x)
     ends = (
-        f"{ability} from {line[0][1]:.2f} to {line[-1][1]:.2f}" for ability, line in lines.items()
+        f"{ability} from {line['mean'].iloc[0]:.2f} to {line['mean'].iloc[-1]:.2f}"
+        for ability, line in lines.items()
     )
-    error = max(error for line in lines.values() for _, _, error in line)
+    error = max(line.standard_error.max() for line in lines.values())
     return f"{ruler}: {', '.join(ends)}; standard errors up to {error:.2f}."
 
 
-def ruler_picture(rows, ruler, x="n_body_params", x_label="parameters without embeddings"):
+def ruler_picture(table, ruler, x="n_body_params", x_label="parameters without embeddings"):
     """One line for each ability, measured with a ruler: a `Picture`. Up is always better.
 
     Args:
-        rows: dicts with ability, ruler, mean, standard_error and what `x` names.
+        table: a data frame with ability, ruler, mean, standard_error and what `x` names.
         ruler: one of `helpers.lab.abilities.RULERS`.
-        x, x_label: the key for the horizontal axis, which is logarithmic, and what is written below
-            it.
+        x, x_label: the column for the horizontal axis, which is logarithmic, and what is written
+            below it.
 
     Raises:
         ValueError: for another ruler, or if no row is left.
 
     Example:
-        >>> row = {"ability": "sums", "mean": 0.5, "standard_error": 0.1, "size": 7}
-        >>> rows = [{**row, "ruler": "exact match"}]
-        >>> ruler_picture(rows, "exact match", "size", "size").text[:26]
+        >>> from helpers.lab import tables
+        >>> answers = tables.read("abilities").query("objective == 'causal' and tokens > 3e6")
+        >>> ruler_picture(answers, "exact match").text[:26]
         'Line chart of exact match:'
     """
-    lines = {
-        ability: list(zip(*line, strict=True))[:2]
-        for ability, line in _lines(rows, ruler, x).items()
-    }
-    worst = 1.03 * max([1.0, *(mean for _, means in lines.values() for mean in means)])
+    lines = {ability: (part[x], part["mean"]) for ability, part in _lines(table, ruler, x).items()}
+    worst = 1.03 * max([1.0, *(means.max() for _, means in lines.values())])
     limits = (worst, -0.03) if "turned over" in SAYS[ruler] else (-0.03, worst)
     return line_chart(lines, x_label, f"{ruler}: {SAYS[ruler]}", log_x=True, y_limits=limits)
 
@@ -78,18 +71,18 @@ class RulerExplorer(Explorer):
         ValueError: what `ruler_picture` would refuse.
 
     Example:
-        >>> row = {"ability": "sums", "mean": 0.5, "standard_error": 0.1, "size": 7}
-        >>> rows = [{**row, "ruler": ruler} for ruler in RULERS]
-        >>> explorer = RulerExplorer(rows, "size", "size")
+        >>> from helpers.lab import tables
+        >>> answers = tables.read("abilities").query("objective == 'causal' and tokens > 3e6")
+        >>> explorer = RulerExplorer(answers)
         >>> explorer.ruler.value = "edit distance"
-        >>> "edit distance: sums from 0.50" in explorer.status.value
+        >>> "edit distance: sums of 1 digit from" in explorer.status.value
         True
     """
 
-    def __init__(self, rows, x="n_body_params", x_label="parameters without embeddings"):
+    def __init__(self, table, x="n_body_params", x_label="parameters without embeddings"):
         super().__init__("A switch between four rulers")
-        self._pictures = {ruler: ruler_picture(rows, ruler, x, x_label).html for ruler in RULERS}
-        self._sentences = {ruler: _sentence(rows, ruler, x) for ruler in RULERS}
+        self._pictures = {ruler: ruler_picture(table, ruler, x, x_label).html for ruler in RULERS}
+        self._sentences = {ruler: _sentence(table, ruler, x) for ruler in RULERS}
         style = {"button_width": "auto"}
         self.ruler = widgets.ToggleButtons(options=list(RULERS), description="ruler", style=style)
         self.view = widgets.HTML()

@@ -105,6 +105,7 @@ def build_model(objective, tokenizer, n_layer=4, d_model=128, n_head=4):
 def check_objective(objective):
     if objective not in OBJECTIVES:
         raise ValueError(f'The objective must be "causal" or "masked", not {objective!r}.')
+    return objective
 
 
 def save(lm, folder):

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.lab import pocketweb, tables
+from helpers.lab import pocketweb
 from helpers.lab.pretraining import learning_rate_at
 from helpers.models import LanguageModel
 
@@ -232,17 +232,3 @@ def from_scratch(lm, seed=0):
     """
     torch.manual_seed(seed)
     return LanguageModel(type(lm.model)(lm.model.config), lm.tokenizer, f"{lm.name} from scratch")
-
-
-def curves():
-    """What the table found: {task: {method: {number of labels: [accuracy for each seed]}}}.
-
-    Example:
-        >>> sorted(curves())
-        ['role', 'sentiment']
-    """
-    found = {}
-    for row in tables.read("fine_tuning"):
-        by_labels = found.setdefault(row["task"], {}).setdefault(row["method"], {})
-        by_labels.setdefault(row["labels"], []).append(row["accuracy"])
-    return found

@@ -69,10 +69,16 @@ def is_held_out(text):
         >>> is_held_out("Once upon a time")
         False
     """
-    words = itertools.pairwise(text.translate(_NO_PUNCTUATION).split())
-    people = (f"{first} {last}" for first, last in words if first in _first_names())
-    kinds = (_SUM.findall(text), 10), (people, 50)
-    return any(zlib.crc32(found.encode()) % share == 0 for kind, share in kinds for found in kind)
+    found = _SUM.findall(text) if "+" in text else ()
+    if any(zlib.crc32(one.encode()) % 10 == 0 for one in found):
+        return True
+    words = text.translate(_NO_PUNCTUATION).split()
+    if _first_names().isdisjoint(words):
+        return False
+    pairs = (
+        f"{first} {last}" for first, last in itertools.pairwise(words) if first in _first_names()
+    )
+    return any(zlib.crc32(person.encode()) % 50 == 0 for person in pairs)
 
 
 def sample(n, seed, genres=None):

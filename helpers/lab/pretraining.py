@@ -1,33 +1,57 @@
 """Pre-training from scratch: one loop for both objectives, on Hugging Face Accelerate.
 
-Every step draws fresh PocketWeb documents, one per row, and feeds them to the model with the labels
-that `DataCollatorForLanguageModeling` makes: every next token for a causal model, the hidden tokens
-for a masked one. The documents of a step depend on the seed and the step alone, whatever the number
-of processes and the device, so a resumed run continues the same curve and eight GPUs read what one
-CPU reads:
+Every step draws fresh PocketWeb documents and asks the model about their tokens: every next token
+for a causal model, the hidden tokens for a masked one. The documents of a step depend on the seed
+and the step alone, whatever the number of processes and the device, so a resumed run continues the
+same curve and eight GPUs read what one CPU reads:
 
     python -m helpers pretrain --objective causal --folder checkpoints/causal
     accelerate launch -m helpers pretrain --objective causal --folder checkpoints/causal
 
-Left out: mixed objectives, texts from files, a choice of optimisers.
+Left out: mixed objectives, texts from files, validation while training.
 """
 
+import argparse
 import functools
 import inspect
+import math
+import os
+import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from accelerate import Accelerator, PartialState
 from tqdm.auto import tqdm
 from transformers import GPT2LMHeadModel
 
+from helpers._plumbing.checks import check_number, check_share, check_whole_number
+from helpers._plumbing.files import writable_folder
 from helpers.lab import pocketweb
 from helpers.lab.architecture import OBJECTIVES, build_model, build_tokenizer, check_objective, save
 from helpers.lab.batches import Batches
 from helpers.lab.muon import Muon
-from helpers.lab.resuming import resume, save_checkpoint
+from helpers.lab.resuming import resume, save_checkpoint, uninterrupted
 from helpers.models import LanguageModel, load_causal_lm, load_masked_lm
+
+LOOP = 2  # the version of the loop; 1 read one document a row, and Muon was its default
+OPTIMIZERS = ("adamw", "muon")
+MOST_PLACES = 2**14  # of rows, padding included, in one pass through a model
+count, from_0 = check_whole_number, functools.partial(check_whole_number, lowest=0)
+OPTIONS = {  # arguments of `pretrain` that are numbers: their meaning, and what they must be
+    "steps": ("optimiser steps", count),
+    "n_layer": ("layers", count),
+    "d_model": ("width", count),
+    "n_head": ("attention heads", count),
+    "learning_rate": ("peak learning rate", check_number),
+    "tokens_per_step": ("tokens that an optimiser step reads", count),
+    "mask_rate": ("share of the tokens that a masked model has to fill in", check_share),
+    "warmup_steps": ("steps of warm-up", from_0),
+    "decay_steps": ("steps of decay at the end", from_0),
+    "seed": ("decides the initial weights, the texts and the masks", from_0),
+    "checkpoint_every": ("steps between checkpoints", count),
+}
 
 
 class SummedLoss(torch.nn.Module):
@@ -41,12 +65,10 @@ class SummedLoss(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids, labels, attention_mask):
-        causal = isinstance(self.model, GPT2LMHeadModel)  # its padding stands on the right
-        mask = None if causal or attention_mask.all() else attention_mask
-        output = self.model.base_model(input_ids, attention_mask=mask)
-        hidden = output.last_hidden_state  # [rows, tokens, d_model]
-        if causal:
+    def forward(self, input_ids, position_ids, labels, attention_mask):
+        places = {"position_ids": position_ids, "attention_mask": attention_mask}
+        hidden = self.model.base_model(input_ids, **places).last_hidden_state
+        if causal := isinstance(self.model, GPT2LMHeadModel):  # each place answers for the next
             hidden, labels = hidden[:, :-1], labels[:, 1:]
         predicted = labels != -100
         head = self.model.lm_head if causal else self.model.cls
@@ -54,21 +76,26 @@ class SummedLoss(torch.nn.Module):
         return torch.nn.functional.cross_entropy(logits, labels[predicted], reduction="sum")
 
 
-def build_optimizers(model):
-    """Muon for the matrices of the layers, AdamW for embeddings, biases and normalisations.
+def build_optimizers(model, name="adamw"):
+    """The optimisers of a run, as a list: AdamW, or Muon for matrices and AdamW for the rest.
+
+    "muon" is for long runs: it gives the matrices of the layers to Muon, and leaves embeddings,
+    biases and normalisations to AdamW.
 
     Example:
         >>> model = build_model("causal", build_tokenizer(), n_layer=1, d_model=8, n_head=2)
-        >>> muon, adamw = build_optimizers(model)
+        >>> muon, adamw = build_optimizers(model, "muon")
         >>> len(muon.param_groups[0]["params"])
         4
     """
+    adamw = functools.partial(torch.optim.AdamW, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    if name == "adamw":
+        return [adamw(model.parameters())]
     tables = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
     embeddings = {id(table.weight) for table in tables}
     matrices = [p for p in model.parameters() if p.ndim == 2 and id(p) not in embeddings]
     others = [p for p in model.parameters() if p.ndim != 2 or id(p) in embeddings]
-    adamw = torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    return Muon(matrices), adamw
+    return [Muon(matrices), adamw(others)]
 
 
 def learning_rate_at(step, steps, peak, warmup_steps, decay_steps):
@@ -92,6 +119,7 @@ def pretrain(
     mask_rate=0.4,
     warmup_steps=100,
     decay_steps=250,
+    optimizer="adamw",
     genres=None,
     seed=0,
     start_from=None,
@@ -107,6 +135,7 @@ def pretrain(
         learning_rate: the peak; linear warm-up over `warmup_steps`, linear decay over the last
             `decay_steps`.
         mask_rate: share of the tokens that a masked model has to fill in.
+        optimizer: "adamw", or "muon" as `build_optimizers` says.
         genres: genres to read (all of them by default).
         seed: decides the initial weights, the texts and the masks.
         start_from: a model of this size, by name or folder, whose training goes on; by default one
@@ -120,8 +149,11 @@ def pretrain(
         its checkpoint and returns what it has.
 
     Raises:
-        ValueError: for an unknown objective or genre, a model to start from of another size, or a
-            checkpoint of a run with another shape or seed.
+        ValueError, TypeError: before the first step, for an unknown objective, optimiser or genre,
+            a number out of range, a folder that cannot be written to, a model to start from of
+            another size, or a checkpoint that is damaged, of another run, or of more steps. Later,
+            for a loss that is no longer a finite number; the checkpoint is then that of the step
+            before.
         ModelNotAvailable: the model to start from cannot be had.
 
     Example:
@@ -130,117 +162,141 @@ def pretrain(
         >>> lm.name, history[-1]["step"]
         ('causal-16', 2)
     """
-    model, tokenizer = _new_model(objective, n_layer, d_model, n_head, seed, start_from)
+    settings = _settings_of(locals())
+    model, tokenizer = _new_model(settings)
     accelerator = Accelerator()
-    reading = tokens_per_step, mask_rate, genres, seed
-    batches = Batches(objective, tokenizer, *reading, accelerator.device)
-    optimizers = build_optimizers(model)
-    shape = {"objective": objective, "n_layer": n_layer, "d_model": d_model, "n_head": n_head}
-    state = shape | {"seed": seed}, model, optimizers
-    history = resume(folder, *state)
+    batches = Batches(objective, tokenizer, tokens_per_step, mask_rate, genres, settings.seed)
+    optimizers = build_optimizers(model, optimizer)
+    state = _identity(settings), model, optimizers
+    history = resume(folder, *state, settings.steps)
     mine = folder if accelerator.is_main_process else None
     keep = functools.partial(save_checkpoint, mine, *state, history)
-    schedule = {"warmup_steps": warmup_steps, "decay_steps": decay_steps}
-    rate_at = functools.partial(learning_rate_at, steps=steps, peak=learning_rate, **schedule)
     network, *optimizers = accelerator.prepare(SummedLoss(model), *optimizers)
-    reports = _train(accelerator, network, optimizers, batches, rate_at, steps, history)
-    _collect(reports, history, steps, keep, checkpoint_every, accelerator.print)
+    try:
+        _train(accelerator, network, optimizers, batches, settings, history, keep)
+    except KeyboardInterrupt:
+        done = f"Interrupted after {len(history)} of {steps} steps"
+        accelerator.print(f"\n{done}; what was learned so far is kept.")
     return LanguageModel(model, tokenizer, f"{objective}-{d_model}"), history
 
 
-def _collect(reports, history, steps, keep, checkpoint_every, say):
-    """Put the reports of the steps into the history, and keep what was learned, now and then."""
-    try:
-        for report in reports:
-            history.append(report)
-            if report["step"] % checkpoint_every == 0:
-                keep()
-    except KeyboardInterrupt:
-        done = f"Interrupted after {len(history)} of {steps} steps"
-        say(f"\n{done}; what was learned so far is kept.")
-    keep()
-
-
-def _new_model(objective, n_layer, d_model, n_head, seed, start_from):
-    """A model with weights from the seed, or those of another one, and its tokenizer."""
-    check_objective(objective)
-    torch.manual_seed(seed)
-    tokenizer = build_tokenizer()
-    model = build_model(objective, tokenizer, n_layer, d_model, n_head)
-    if start_from:
-        _copy_weights(start_from, objective, model)
-    return model, tokenizer
-
-
-def _train(accelerator, network, optimizers, batches, rate_at, steps, history):
-    """Take the steps that the history lacks: yields a report of each, drawing a bar."""
-    done, tokens, seconds = 0, 0, 0.0
-    if history:
-        done, tokens, seconds = (history[-1][key] for key in ("step", "tokens", "seconds"))
-    started = time.perf_counter() - seconds
+def _train(accelerator, network, optimizers, batches, settings, history, keep):
+    """Take the steps that the history lacks, and add each to it."""
     network.train()
-    what = f"{batches.objective} model"
-    quiet = not accelerator.is_main_process
-    with tqdm(total=steps, initial=done, desc=what, disable=quiet) as bar:
-        for step, batch in enumerate(batches.between(done, steps), start=done):
-            rate = rate_at(step)
-            loss = _train_step(accelerator, network, optimizers, rate, batch)
-            tokens += sum(int(part["attention_mask"].sum()) for part in batch)
-            seconds = round(time.perf_counter() - started, 2)
-            report = {"step": step + 1, "tokens": tokens, "loss": loss}
-            yield report | {"learning_rate": rate, "seconds": seconds}
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            bar.update()
-
-
-def _copy_weights(name, objective, model):
-    load = load_causal_lm if objective == "causal" else load_masked_lm
+    done, whole, n_processes = len(history), True, accelerator.num_processes
+    tokens, seconds = (history[-1]["tokens"], history[-1]["seconds"]) if history else (0, 0.0)
+    started, bar = time.perf_counter() - seconds, _bar(settings, done, accelerator)
     try:
-        model.load_state_dict(load(name, device="cpu").model.state_dict())
-    except RuntimeError as error:
-        raise ValueError(f"{name} is a model of another size than the one to train.") from error
+        for step, batch in enumerate(_ahead(batches, done, settings, accelerator), start=done):
+            n_predicted = max(1, int((batch["labels"] != -100).sum()))
+            nats = torch.zeros((), device=accelerator.device)
+            for part in shares(batch, accelerator):
+                loss = network(**part)
+                # Accelerate averages over the processes; wanted is the mean over all tokens
+                accelerator.backward(loss * (n_processes / n_predicted))
+                nats += loss.detach()
+            mean = _finite(accelerator.reduce(nats, "sum").item() / n_predicted, step + 1)
+            report = {"step": step + 1, "tokens": tokens + batches.n_tokens(batch), "loss": mean}
+            report["learning_rate"] = _rate_at(step, settings)
+            with uninterrupted():
+                whole = False
+                _update(optimizers, report["learning_rate"])
+                tokens, seconds = report["tokens"], round(time.perf_counter() - started, 2)
+                history.append(report | {"seconds": seconds})
+                whole = True
+            bar.set_postfix(loss=f"{mean:.3f}", refresh=False)
+            bar.update()
+            if (step + 1) % settings.checkpoint_every == 0:
+                keep()
+    finally:
+        bar.close()
+        if whole:
+            keep()
 
 
-def _train_step(accelerator, network, optimizers, learning_rate, batch):
-    """One step of the optimisers on this process's share of the batch: the loss of all of it."""
-    n_processes = accelerator.num_processes
-    n_predicted = sum(int((part["labels"][:, 1:] != -100).sum()) for part in batch)  # never a start
-    total = torch.zeros((), device=accelerator.device)
-    for part in batch:
-        mine = _share_of(part, accelerator.process_index, n_processes)
-        loss = network(**{name: tensor.to(accelerator.device) for name, tensor in mine.items()})
-        # Accelerate averages over the processes; what is wanted is the mean over all tokens.
-        accelerator.backward(loss * (n_processes / max(1, n_predicted)))
-        total += loss.detach()
+def shares(batch, accelerator):
+    """This process's rows of a batch, on its device, as many at once as one pass can hold.
+
+    Every process gets as many parts. One without rows gets a row in which nothing is predicted.
+    """
+    rank, n_processes = accelerator.process_index, accelerator.num_processes
+    n_rows, width = batch["labels"].shape
+    size = n_processes * max(1, MOST_PLACES // width)
+    for first in range(0, n_rows, size):
+        part = {name: tensor[first : first + size] for name, tensor in batch.items()}
+        mine = {name: tensor[rank::n_processes] for name, tensor in part.items()}
+        if not len(mine["labels"]):
+            mine = {name: tensor[:1] for name, tensor in part.items()}
+            mine["labels"] = torch.full_like(mine["labels"], -100)
+        yield {name: tensor.to(accelerator.device) for name, tensor in mine.items()}
+
+
+def _update(optimizers, rate):
     for optimizer in optimizers:
-        optimizer.param_groups[0]["lr"] = learning_rate
+        optimizer.param_groups[0]["lr"] = rate
         optimizer.step()
         optimizer.zero_grad()
-    return accelerator.reduce(total, "sum").item() / max(1, n_predicted)
 
 
-def _share_of(part, rank, n_processes):
-    """The rows of a micro-batch for one process; without any, one that counts for nothing."""
-    mine = {name: tensor[rank::n_processes] for name, tensor in part.items()}
-    if len(mine["labels"]):
-        return mine
-    mine = {name: tensor[:1] for name, tensor in part.items()}
-    return mine | {"labels": torch.full_like(mine["labels"], -100)}
+def _ahead(batches, done, settings, accelerator):
+    """The batches that are left; for a GPU, made ahead of time by the other cores."""
+    on_cpu = accelerator.device.type == "cpu"
+    return batches.between(done, settings.steps, 0 if on_cpu else max(1, os.cpu_count() - 1))
 
 
-OPTIONS = {  # arguments of `pretrain` that are numbers
-    "steps": "optimiser steps",
-    "n_layer": "layers",
-    "d_model": "width",
-    "n_head": "attention heads",
-    "learning_rate": "peak learning rate",
-    "tokens_per_step": "tokens that an optimiser step reads",
-    "mask_rate": "share of the tokens that a masked model has to fill in",
-    "warmup_steps": "steps of warm-up",
-    "decay_steps": "steps of decay at the end",
-    "seed": "decides the initial weights, the texts and the masks",
-    "checkpoint_every": "steps between checkpoints",
-}
+def _bar(settings, done, accelerator):
+    what, quiet = f"{settings.objective} model", not accelerator.is_main_process
+    return tqdm(total=settings.steps, initial=done, desc=what, disable=quiet)
+
+
+def _rate_at(step, settings):
+    schedule = settings.warmup_steps, settings.decay_steps
+    return learning_rate_at(step, settings.steps, settings.learning_rate, *schedule)
+
+
+def _finite(loss, step):
+    if math.isfinite(loss):
+        return loss
+    advice = "Use a lower learning rate, or a longer warm-up."
+    raise ValueError(f"The loss of step {step} is {loss}: the training came apart. {advice}")
+
+
+def _settings_of(arguments):
+    """The arguments of `pretrain`, numbers as plain ones, if all of them make sense."""
+    check_objective(arguments["objective"])
+    if arguments["optimizer"] not in OPTIMIZERS:
+        allowed = " or ".join(f'"{name}"' for name in OPTIMIZERS)
+        raise ValueError(f"The optimizer must be {allowed}, not {arguments['optimizer']!r}.")
+    pocketweb.language(arguments["genres"])
+    if arguments["folder"]:
+        writable_folder(arguments["folder"])
+    numbers = {name: check(arguments[name], name) for name, (_, check) in OPTIONS.items()}
+    return SimpleNamespace(**arguments | numbers)
+
+
+def _identity(settings):
+    """What must be the same for a run to go on."""
+    names = ("objective", "n_layer", "d_model", "n_head", "seed", "tokens_per_step", "optimizer")
+    same = {name: getattr(settings, name) for name in names} | {"loop": LOOP}
+    same["genres"] = sorted(pocketweb.language(settings.genres).genres)
+    return same | ({"mask_rate": settings.mask_rate} if settings.objective == "masked" else {})
+
+
+def _new_model(settings):
+    """A model with weights from the seed, or those of another one, and its tokenizer."""
+    torch.manual_seed(settings.seed)
+    tokenizer, objective = build_tokenizer(), settings.objective
+    size = settings.n_layer, settings.d_model, settings.n_head
+    model = build_model(objective, tokenizer, *size)
+    if settings.start_from:
+        load = load_causal_lm if objective == "causal" else load_masked_lm
+        other = load(settings.start_from, device="cpu").model
+        shapes = [{k: v.shape for k, v in m.state_dict().items()} for m in (model, other)]
+        if shapes[0] != shapes[1]:
+            size = "of another size or kind than the one to train"
+            raise ValueError(f"{settings.start_from} is a model {size}.")
+        model.load_state_dict(other.state_dict())
+    return model, tokenizer
 
 
 def add_arguments(parser):
@@ -248,19 +304,31 @@ def add_arguments(parser):
     defaults = inspect.signature(pretrain).parameters
     shown, add = "(default: %(default)s)", parser.add_argument
     add("--objective", choices=OBJECTIVES, default="causal", help=shown)
-    for name, meaning in OPTIONS.items():
+    for name, (meaning, check) in OPTIONS.items():
         default, option = defaults[name].default, f"--{name.replace('_', '-')}"
-        add(option, type=type(default), default=default, help=f"{meaning} {shown}")
+        parsed = functools.partial(_parsed, type(default), check)
+        add(option, type=parsed, default=default, help=f"{meaning} {shown}")
+    add("--optimizer", choices=OPTIMIZERS, default=OPTIMIZERS[0], help=shown)
     add("--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}")
     add("--start-from", metavar="MODEL", help="go on with this model, by name or folder")
     add("--folder", type=Path, help="checkpoints go here; a run that finds one continues it")
     add("--output", type=Path, help="write the finished model here, in half precision")
 
 
+def _parsed(kind, check, word):
+    """A word of the command line as a number that passes its check."""
+    try:
+        return check(kind(word), "it")
+    except ValueError as error:
+        said = str(error) if str(error).startswith("it ") else f"{word!r} is not a number"
+        raise argparse.ArgumentTypeError(said) from None
+
+
 def run(arguments):
     """Run `python -m helpers pretrain` with parsed arguments, alone or as one of several."""
     options = vars(arguments).copy()
-    output = options.pop("output")
+    if output := options.pop("output"):
+        writable_folder(output)
     lm, history = pretrain(**options)
     state = PartialState()
     if state.is_main_process and history:
@@ -269,5 +337,17 @@ def run(arguments):
         print(f"{lm.name}: {read}, loss {last['loss']:.3f} nats per token")
         print(f"number of processes: {state.num_processes}")
     if state.is_main_process and output:
-        save(lm, output)
+        _save_somewhere(lm, output)
     state.destroy_process_group()
+
+
+def _save_somewhere(lm, folder):
+    """Write a trained model into the folder, or, where that fails, into one that can be written."""
+    try:
+        save(lm, folder)
+    except (OSError, RuntimeError) as error:  # safetensors has errors of its own for a full disk
+        other = tempfile.mkdtemp(prefix=f"{lm.name}-")
+        save(lm, other)
+        raise ValueError(
+            f"{folder} cannot be written ({error}). The model is in {other}."
+        ) from None

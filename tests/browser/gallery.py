@@ -18,6 +18,7 @@ HOSTILE = (
 CELLS = {
     "set-up": """
 import ipywidgets as widgets
+import pandas as pd
 from IPython.utils.capture import capture_output
 
 from helpers.charts import line_chart
@@ -55,14 +56,14 @@ widgets.VBox([labelled(number, slider, int), card])
     "fill mask": "FillMaskExplorer(bert)",
     "reading": "ReadingExplorer(gpt, bert)",
     "rulers": """
-rows = [
+answers = pd.DataFrame([
     {"ability": ability, "ruler": ruler, "n_body_params": 10**size, "standard_error": 0.02,
      "mean": size / (4 + n + hard)}
     for n, ruler in enumerate(RULERS)
     for hard, ability in enumerate(("sums of 1 digit", "sums of 2 digits"))
     for size in (2, 3, 4)
-]
-RulerExplorer(rows)
+])
+RulerExplorer(answers)
 """,
     "training cost": "TrainingCostExplorer()",
     "quiz": """
@@ -106,7 +107,7 @@ guess([Round(text, options, answer, rivals) for text, answer in texts.items()])
     "fill mask picture": 'fill_mask_picture(bert, "The [MASK] said [MASK].")',
     "pieces picture": 'fill_mask_picture(pieces_bert, "The [MASK] sat.", ["cat", "dog"])',
     "reading picture": "reading_picture(gpt, bert, revealed=3)",
-    "rulers picture": 'ruler_picture(rows, "Brier score")',
+    "rulers picture": 'ruler_picture(answers, "Brier score")',
     "training cost picture": "training_cost_picture()",
     "chart": """
 lines = {"causal": ([0, 50, 100], [3.0, 1.5, 1.2]), "masked": ([0, 50, 100], [3.1, 1.1, 0.9])}

@@ -1,13 +1,15 @@
-"""The pre-training loop: labels, checkpoints, several processes, and that it learns at all."""
+"""The pre-training loop: what it asks, checkpoints, several processes, and that it learns."""
 
 import argparse
 import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,11 +18,18 @@ from safetensors.torch import load_file
 
 from helpers.lab import architecture, pocketweb, pretraining, resuming
 from helpers.lab.architecture import build_model, build_tokenizer, save
-from helpers.lab.batches import Batches, _split_by_tokens
+from helpers.lab.batches import Batches
 from helpers.lab.engine import Language
-from helpers.lab.pretraining import learning_rate_at, pretrain
+from helpers.lab.pretraining import (
+    MOST_PLACES,
+    build_optimizers,
+    learning_rate_at,
+    pretrain,
+    shares,
+)
 from helpers.models import load_causal_lm, load_masked_lm
 from tests.support.notebook_plugin import ROOT
+from tests.unit.test_batches import documents
 
 TINY = {
     "n_layer": 1,
@@ -43,74 +52,12 @@ def losses(history):
     return [line["loss"] for line in history]
 
 
-# ---- batches
-
-
-def texts(part, tokenizer):
-    """The rows of a micro-batch as token texts, padding left out."""
-    rows = zip(part["input_ids"].tolist(), part["attention_mask"].tolist(), strict=True)
-    return [[tokenizer.decode([i]) for i, kept in zip(*row, strict=True) if kept] for row in rows]
-
-
-def test_causal_batches_are_whole_documents_with_shifted_labels(tokenizer):
-    batch = Batches("causal", tokenizer, 3000)[0]
-    assert len(batch) > 1
-    for part in batch:
-        for tokens in texts(part, tokenizer):
-            assert tokens[0] == tokens[-1] == pocketweb.END
-            assert pocketweb.log_prob("".join(tokens[1:])) > -math.inf
-        padding = part["attention_mask"] == 0
-        assert (part["input_ids"][padding] == tokenizer.pad_token_id).all()
-        assert (part["labels"] == part["input_ids"].masked_fill(padding, -100)).all()
-
-
-def test_masked_batches_hide_what_is_to_be_predicted(tokenizer):
-    batches, hidden, visible, cut, rows = (
-        Batches("masked", tokenizer, 3000, mask_rate=0.3),
-        0,
-        0,
-        0,
-        0,
-    )
-    for step in range(4):
-        for part in batches[step]:
-            asked = part["labels"] != -100
-            assert (part["input_ids"][asked] == tokenizer.mask_token_id).all()
-            assert (part["input_ids"] == tokenizer.mask_token_id).sum() == asked.sum()
-            original = part["input_ids"].where(~asked, part["labels"])
-            special = torch.isin(original, torch.tensor(tokenizer.all_special_ids))
-            assert not (special & asked).any()
-            assert (original[:, 0] == tokenizer.bos_token_id).all()
-            for tokens in texts({**part, "input_ids": original}, tokenizer):
-                assert pocketweb.log_prob("".join(tokens[1:])) > -math.inf
-                cut, rows = cut + (tokens[-1] != pocketweb.END), rows + 1
-            hidden, visible = hidden + int(asked.sum()), visible + int((~asked & ~special).sum())
-    assert hidden / (hidden + visible) == pytest.approx(0.3, abs=0.02)
-    assert cut / rows == pytest.approx(0.5, abs=0.12)
-
-
-@OBJECTIVES
-def test_the_loss_follows_the_definition(objective, tokenizer):
-    torch.manual_seed(0)
-    model = build_model(objective, tokenizer, n_layer=1, d_model=16, n_head=2).eval()
-    part = Batches(objective, tokenizer, 400)[0][-1]
-    logits = model(input_ids=part["input_ids"], attention_mask=part["attention_mask"]).logits
-    expected, asked = 0.0, 0
-    for row, labels in enumerate(part["labels"].tolist()):
-        for place, label in enumerate(labels):
-            if label != -100 and (objective == "masked" or place > 0):
-                before = place - (objective == "causal")  # a causal model answers one place earlier
-                expected -= logits[row, before].log_softmax(-1)[label].item()
-                asked += 1
-    assert asked > 30
-    assert pretraining.SummedLoss(model)(**part).item() == pytest.approx(expected, rel=1e-5)
+# ---- loop
 
 
 @OBJECTIVES
 def test_the_loop_asks_for_what_the_definition_says(objective, tokenizer, monkeypatch):
-    """The loop's inputs and the targets of its loss, put together by hand, give back the documents
-    drawn.
-    """
+    """The targets of the loop's loss, in the order of the places, are what was drawn."""
     drawn, parts, targets = [], [], []
     draw, forward = Language.draw, pretraining.SummedLoss.forward
     cross_entropy = torch.nn.functional.cross_entropy
@@ -132,98 +79,21 @@ def test_the_loop_asks_for_what_the_definition_says(objective, tokenizer, monkey
     monkeypatch.setattr(torch.nn.functional, "cross_entropy", recorded_loss)
     pretrain(objective, steps=3, **{**TINY, "tokens_per_step": 1500})
     number = {tokenizer.decode([i]): i for i in range(len(tokenizer))}
-    documents = [
-        [number[token] for token in (pocketweb.END, *d.tokens, pocketweb.END)] for d in drawn
-    ]
-    beginnings = {tuple(ids[:n]) for ids in documents for n in range(1, len(ids) + 1)}
-    blanks = 0
+    whole = [[number[t] for t in (pocketweb.END, *d.tokens, pocketweb.END)] for d in drawn]
+    read = []
     for part, asked in zip(parts, targets, strict=True):
         asked = iter(asked)
-        for ids, mask in zip(
-            part["input_ids"].tolist(), part["attention_mask"].tolist(), strict=True
-        ):
-            row = ids[: sum(mask)]
-            if (
-                objective == "causal"
-            ):  # every token but the start, each asked from the place before it
-                whole = [row[0], *(next(asked) for _ in row[1:])]
-                assert whole == row
-                assert whole in documents
+        for ids, _ in documents(part, tokenizer):
+            if objective == "causal":  # every token but the start
+                read.append([ids[0], *(next(asked) for _ in ids[1:])])
+                assert read[-1] == ids
             else:  # the token under every blank, and nothing else
-                whole = [
-                    next(asked) if token == tokenizer.mask_token_id else token for token in row
-                ]
-                blanks += sum(a != b for a, b in zip(row, whole, strict=True))
-                assert tuple(whole) in beginnings
+                read.append([next(asked) if t == tokenizer.mask_token_id else t for t in ids])
         assert next(asked, None) is None
-    assert len(parts) >= 3
-    assert objective == "causal" or blanks > 1000
-
-
-def test_batches_depend_on_seed_and_step_alone(tokenizer):
-    first, again = (
-        Batches("masked", tokenizer, 300, seed=1),
-        Batches("masked", tokenizer, 300, seed=1),
-    )
-    torch.manual_seed(99)
-    same = [first[3][0], again[3][0]]
-    assert all(torch.equal(same[0][name], same[1][name]) for name in same[0])
-    others = [Batches("masked", tokenizer, 300, seed=2)[3][0], first[4][0]]
-    assert all(other["input_ids"].tolist() != same[0]["input_ids"].tolist() for other in others)
-
-
-def restored(part):
-    """The rows of a micro-batch, what is hidden put back, as sortable lists of ids."""
-    ids = part["input_ids"].where(part["labels"] == -100, part["labels"])
-    return [
-        row[:length].tolist()
-        for row, length in zip(ids, part["attention_mask"].sum(1), strict=True)
-    ]
-
-
-@OBJECTIVES
-def test_a_gpu_reads_the_same_documents_in_fewer_passes(objective, tokenizer):
-    cpu, gpu = (
-        Batches(objective, tokenizer, 6000, seed=1, device=device)[2] for device in ("cpu", "cuda")
-    )
-    assert len(gpu) < len(cpu) / 3
-    rows = [sorted(row for part in batch for row in restored(part)) for batch in (cpu, gpu)]
-    assert rows[0] == rows[1]
-
-
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_batches_made_in_advance_are_the_same_ones(device, tokenizer):
-    batches = Batches("masked", tokenizer, 300, device=device)
-    loaded = list(batches.between(2, 5))
-    assert len(loaded) == 3
-    for step, batch in enumerate(loaded, start=2):
-        for part, expected in zip(batch, batches[step], strict=True):
-            assert all(torch.equal(part[name], expected[name]) for name in expected)
-
-
-def test_genres_reach_the_batches(tokenizer):
-    rows = texts(Batches("causal", tokenizer, 300, genres=["echo"])[0][0], tokenizer)
-    assert all(row[1] == "Echo" for row in rows)
-
-
-def test_held_out_texts_are_never_read(tokenizer, monkeypatch):
-    genres = ["sums", "encyclopedia"]
-    batches = Batches("causal", tokenizer, 3000, genres=genres)
-    read = [
-        "".join(row[1:-1])
-        for step in range(4)
-        for part in batches[step]
-        for row in texts(part, tokenizer)
-    ]
-    assert len(read) > 200
-    assert not any(map(pocketweb.is_held_out, read))
-    drawn = pocketweb.language(genres).sample(400, seed=0)
-    assert (
-        sum(pocketweb.is_held_out(document.text) for document in drawn) > 10
-    )  # so there was something to avoid
-
-
-# ---- loop
+    kept = [ids for ids in whole if any(ids[: len(one)] == one for one in read)]
+    assert len(read) == len(kept) >= 30
+    if objective == "causal":
+        assert sorted(read) == sorted(kept)
 
 
 def test_learning_rate():
@@ -241,10 +111,8 @@ def test_the_history_tells_the_run(tokenizer):
     assert lm.kind == "masked"
     assert [line["step"] for line in history] == [1, 2, 3, 4]
     assert [line["learning_rate"] for line in history] == pytest.approx([5e-3, 1e-2, 1e-2, 5e-3])
-    read = [
-        sum(int(p["attention_mask"].sum()) for p in Batches("masked", tokenizer, 256)[step])
-        for step in range(4)
-    ]
+    batches = Batches("masked", tokenizer, 256)
+    read = [batches.n_tokens(batches[step]) for step in range(4)]
     assert [line["tokens"] for line in history] == [sum(read[: n + 1]) for n in range(4)]
     assert history[-1]["seconds"] >= history[0]["seconds"] >= 0
 
@@ -271,32 +139,94 @@ def test_a_resumed_run_continues_the_same_curve(objective, tmp_path):
     assert losses(finished) == losses(expected)
 
 
-def test_ctrl_c_leaves_a_usable_checkpoint(tmp_path, monkeypatch, capsys):
-    _, expected = pretrain("causal", steps=6, **TINY)
-    original, calls = pretraining._train_step, []
+def interrupt_call(number, function):
+    """The function, which at its call of that number is interrupted as by Ctrl-C, then goes on."""
+    calls = []
 
-    def interrupted(*arguments):
+    def interrupted(*arguments, **options):
         calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return original(*arguments)
+        if len(calls) == number:
+            signal.raise_signal(signal.SIGINT)
+        return function(*arguments, **options)
 
-    monkeypatch.setattr(pretraining, "_train_step", interrupted)
-    lm, history = pretrain("causal", steps=6, folder=tmp_path, **TINY)
-    assert "Interrupted after 3 of 6 steps" in capsys.readouterr().out
-    assert losses(history) == losses(expected)[:3]
+    return interrupted
+
+
+@pytest.fixture
+def ctrl_c_works(monkeypatch):
+    """Ctrl-C raises KeyboardInterrupt, whatever the parent process thinks of it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+PLACES = {  # where Ctrl-C comes in the fourth step, and how many steps are then whole
+    "forward": (pretraining.SummedLoss, "forward", 3),
+    "between the optimisers": (torch.optim.AdamW, "step", 4),
+    "in the bar": (pretraining.tqdm, "update", 4),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_ctrl_c_anywhere_leaves_the_same_curve(place, tmp_path, monkeypatch, capsys, ctrl_c_works):
+    options = TINY | {"optimizer": "muon", "objective": "masked"}
+    _, expected = pretrain(steps=6, **options)
+    target, name, whole = PLACES[place]
+    with monkeypatch.context() as patch:
+        patch.setattr(target, name, interrupt_call(4, getattr(target, name)))
+        lm, history = pretrain(steps=6, folder=tmp_path, **options)
+    assert f"Interrupted after {whole} of 6 steps" in capsys.readouterr().out
+    assert losses(history) == losses(expected)[:whole]
     assert lm.n_params > 0
-    _, history = pretrain("causal", steps=6, folder=tmp_path, **TINY)
+    _, history = pretrain(steps=6, folder=tmp_path, **options)
     assert losses(history) == losses(expected)
 
 
-def test_ctrl_c_before_the_first_step(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        pretraining, "_train_step", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
-    )
+def test_a_step_that_fails_halfway_is_not_kept(tmp_path, monkeypatch):
+    """Short of memory in the second optimiser: the checkpoint stays that of the steps before."""
+    options = TINY | {"optimizer": "muon", "checkpoint_every": 2}
+    _, expected = pretrain(steps=6, **options)
+    step, calls = torch.optim.AdamW.step, []
+
+    def fail(*arguments):
+        calls.append(1)
+        if len(calls) == 4:
+            raise MemoryError
+        return step(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", fail)
+        with pytest.raises(MemoryError):
+            pretrain(steps=6, folder=tmp_path, **options)
+    assert len(history_of(tmp_path)) == 2
+    _, history = pretrain(steps=6, folder=tmp_path, **options)
+    assert losses(history) == losses(expected)
+
+
+def test_ctrl_c_before_the_first_step(tmp_path, monkeypatch, capsys, ctrl_c_works):
+    forward = interrupt_call(1, pretraining.SummedLoss.forward)
+    monkeypatch.setattr(pretraining.SummedLoss, "forward", forward)
     pretraining.run(parsed("--folder", str(tmp_path), "--output", str(tmp_path / "model")))
     assert "Interrupted after 0 of 1000 steps" in capsys.readouterr().out
     assert (tmp_path / "model" / "model.safetensors").exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path, monkeypatch):
+    """Fault: the loss is nan. The user reads which step, and what to do; earlier ones are kept."""
+    loss = torch.nn.functional.cross_entropy
+    calls = []
+
+    def broken(*arguments, **options):
+        calls.append(1)
+        return loss(*arguments, **options) * (math.nan if len(calls) == 3 else 1)
+
+    _, expected = pretrain("causal", steps=4, **TINY)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.nn.functional, "cross_entropy", broken)
+        with pytest.raises(ValueError, match=r"loss of step 3 is nan.*lower learning rate"):
+            pretrain("causal", steps=4, folder=tmp_path, **TINY)
+    _, history = pretrain("causal", steps=4, folder=tmp_path, **TINY)
+    assert losses(history) == losses(expected)
 
 
 def parsed(*words):
@@ -322,11 +252,47 @@ def test_a_half_written_checkpoint_never_replaces_a_whole_one(tmp_path, monkeypa
     assert losses(history)[:3] == losses(expected)
 
 
-@pytest.mark.parametrize("change", [{"d_model": 32}, {"seed": 1}, {"objective": "masked"}])
+OTHERS = (
+    {"d_model": 32},
+    {"seed": 1},
+    {"objective": "masked"},
+    {"genres": ["echo"]},
+    {"tokens_per_step": 300},
+    {"optimizer": "muon"},
+)
+
+
+@pytest.mark.parametrize("change", OTHERS, ids=str)
 def test_a_checkpoint_of_another_run_is_refused(tmp_path, change):
     pretrain("causal", steps=1, folder=tmp_path, **TINY)
-    with pytest.raises(ValueError, match=r"belongs to another run.*Use a new folder"):
+    (name,) = change
+    with pytest.raises(ValueError, match=rf"belongs to another run: {name} .*Use a new folder"):
         pretrain(**{"objective": "causal", "steps": 2, "folder": tmp_path, **TINY, **change})
+
+
+def test_fewer_steps_than_stored_are_refused(tmp_path):
+    pretrain("causal", steps=3, folder=tmp_path, **TINY)
+    with pytest.raises(ValueError, match=r"3 steps already, and 2 are asked for"):
+        pretrain("causal", steps=2, folder=tmp_path, **TINY)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "foreign"])
+def test_a_damaged_checkpoint_is_put_aside(damage, tmp_path):
+    """Fault: half of the file is missing, or it is another program's. The user reads its new name;
+    nothing is lost, and the next run begins anew.
+    """
+    pretrain("causal", steps=2, folder=tmp_path, **TINY)
+    path = tmp_path / "checkpoint.safetensors"
+    whole = path.read_bytes()
+    left = (
+        whole[: len(whole) // 2] if damage == "cut short" else whole.replace(b"history", b"mystery")
+    )
+    path.write_bytes(left)
+    with pytest.raises(ValueError, match=r"cannot be read.*unreadable-checkpoint"):
+        pretrain("causal", steps=2, folder=tmp_path, **TINY)
+    assert (tmp_path / "unreadable-checkpoint.safetensors").read_bytes() == left
+    _, history = pretrain("causal", steps=2, folder=tmp_path, **TINY)
+    assert len(history) == 2
 
 
 @OBJECTIVES
@@ -334,12 +300,11 @@ def test_training_goes_on_from_a_model(objective, tmp_path):
     learned, _ = pretrain(objective, steps=30, **TINY)
     save(learned, tmp_path)
     model = learned.model.half().float()
-    total, count = 0.0, 0
-    for part in Batches(objective, learned.tokenizer, TINY["tokens_per_step"], seed=1)[0]:
-        predicted = int((part["labels"][:, 1:] != -100).sum())
-        total, count = total + predicted * model(**part).loss.item(), count + predicted
+    batch = Batches(objective, learned.tokenizer, TINY["tokens_per_step"], seed=1)[0]
+    asked = int((batch["labels"] != -100).sum())
+    expected = pretraining.SummedLoss(model)(**batch).item() / asked
     _, history = pretrain(objective, steps=1, start_from=tmp_path, seed=1, **TINY)
-    assert losses(history) == pytest.approx([total / count], abs=1e-4)
+    assert losses(history) == pytest.approx([expected], abs=1e-4)
 
 
 def test_a_model_of_another_size_is_no_start(tmp_path):
@@ -363,15 +328,90 @@ def test_the_loss_falls_below_that_of_word_counts():
     assert losses(history)[0] > unigram
 
 
-def test_bad_input():
-    with pytest.raises(ValueError, match='"causal" or "masked"'):
-        pretrain("prefix", steps=1)
-    with pytest.raises(ValueError, match="no genre 'poem'"):
-        pretrain("causal", steps=1, genres=["poem"])
-    with pytest.raises(ValueError, match="100 is not a multiple of 3"):
-        pretrain("causal", steps=1, d_model=100, n_head=3)
-    with pytest.raises(ValueError, match='"causal" or "masked"'):
-        Batches("prefix", None, 10)
+WRONG = [
+    ({"objective": "prefix"}, '"causal" or "masked"'),
+    ({"optimizer": "sgd"}, '"adamw" or "muon"'),
+    ({"genres": ["poem"]}, "no genre 'poem'"),
+    ({"d_model": 100, "n_head": 3}, "100 is not a multiple of 3"),
+    ({"d_model": -16}, "d_model must be a whole number from 1"),
+    ({"n_head": 0}, "n_head must be a whole number from 1"),
+    ({"steps": 0}, "steps must be a whole number from 1"),
+    ({"learning_rate": math.nan}, "learning_rate must be a number above 0, not nan"),
+    ({"learning_rate": math.inf}, "learning_rate must be a number above 0, not inf"),
+    ({"tokens_per_step": 0}, "tokens_per_step must be a whole number from 1"),
+    ({"mask_rate": 0}, "mask_rate must be a number above 0 and at most 1"),
+    ({"mask_rate": 1.5}, "mask_rate must be a number above 0 and at most 1"),
+    ({"warmup_steps": -1}, "warmup_steps must be a whole number from 0"),
+    ({"checkpoint_every": 0}, "checkpoint_every must be a whole number from 1"),
+    ({"seed": 10**23}, "seed must be a whole number from 0"),
+    ({"seed": -1}, "seed must be a whole number from 0"),
+]
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """No step is taken."""
+    monkeypatch.setattr(pretraining.SummedLoss, "forward", None)
+
+
+@pytest.mark.parametrize(("wrong", "said"), WRONG, ids=str)
+def test_bad_input(wrong, said, no_training):
+    with pytest.raises(ValueError, match=said):
+        pretrain(**{"steps": 1} | wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 1.5}, {"d_model": "8"}, {"seed": None}], ids=str)
+def test_bad_types(wrong, no_training):
+    with pytest.raises(TypeError, match=f"{next(iter(wrong))} must be a whole number"):
+        pretrain(**{"steps": 1} | wrong)
+
+
+SHELL = [
+    ("--learning-rate nan", "--learning-rate: it must be a number above 0, not nan"),
+    ("--tokens-per-step 0", "--tokens-per-step: it must be a whole number from 1"),
+    ("--mask-rate 0", "--mask-rate: it must be a number above 0 and at most 1"),
+    ("--checkpoint-every 0", "--checkpoint-every: it must be a whole number from 1"),
+    ("--d-model -16", "--d-model: it must be a whole number from 1"),
+    (f"--seed {10**23}", "--seed: it must be a whole number from 0"),
+    ("--steps many", "--steps: 'many' is not a number"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), SHELL, ids=[words for words, _ in SHELL])
+def test_the_shell_speaks_of_its_own_options(words, said, capsys):
+    with pytest.raises(SystemExit) as left:
+        parsed(*words.split())
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--folder", "--output"])
+def test_a_place_that_cannot_be_written_is_found_before_the_first_step(
+    option, tmp_path, no_training
+):
+    """Fault: the path is a file. The user reads so at once; the file stays."""
+    (tmp_path / "afile").write_text("mine")
+    for path in (tmp_path / "afile", tmp_path / "afile" / "below"):
+        with pytest.raises(ValueError, match="is not a folder"):
+            pretraining.run(parsed(option, str(path)))
+    assert (tmp_path / "afile").read_text() == "mine"
+
+
+def test_a_model_that_cannot_be_saved_is_saved_elsewhere(tmp_path, monkeypatch):
+    """Fault: the disk is full at the end. The user reads where the model is instead."""
+
+    def full(lm, folder):
+        if folder == tmp_path / "model":
+            raise OSError("No space left on device")
+        save(lm, folder)
+
+    monkeypatch.setattr(pretraining, "save", full)
+    monkeypatch.setattr(pretraining.tempfile, "tempdir", str(tmp_path))
+    words = ("--steps", "1", "--tokens-per-step", "60", "--output", str(tmp_path / "model"))
+    with pytest.raises(ValueError, match=r"No space left.*The model is in (\S+)\.") as told:
+        pretraining.run(parsed(*words))
+    elsewhere = str(told.value).split("The model is in ")[1].removesuffix(".")
+    assert load_causal_lm(elsewhere, device="cpu").model.config.n_embd == 16
 
 
 # ---- models
@@ -405,15 +445,23 @@ def test_a_saved_model_loads_again(objective, tmp_path):
         assert torch.allclose(again.model(**ids).logits, lm.model.cpu()(**ids).logits, atol=5e-3)
 
 
+def test_muon_takes_the_matrices_of_the_layers():
+    model = build_model("masked", build_tokenizer(), n_layer=1, d_model=8, n_head=2)
+    (alone,), (muon, rest) = build_optimizers(model), build_optimizers(model, "muon")
+    split = [len(optimizer.param_groups[0]["params"]) for optimizer in (muon, rest)]
+    assert sum(split) == len(alone.param_groups[0]["params"]) == len(list(model.parameters()))
+    assert split[0] == 7  # query, key, value and output, two of the MLP, one of the head
+
+
 # ---- several processes
 
 
 class Rank:
-    """What the training step needs of an Accelerator, for one of several processes that average
-    their gradients.
+    """What the loop needs of an Accelerator, for one of several processes that average their
+    gradients.
     """
 
-    device = torch.device("cpu")
+    device, is_main_process = torch.device("cpu"), False
 
     def __init__(self, process_index, num_processes):
         self.process_index, self.num_processes = process_index, num_processes
@@ -443,29 +491,46 @@ class Keep:
 
 @OBJECTIVES
 @pytest.mark.parametrize("n_processes", [2, 3])
-def test_averaged_gradients_are_those_of_the_mean_loss(objective, n_processes, tokenizer):
+def test_averaged_gradients_are_those_of_the_mean_loss(
+    objective, n_processes, tokenizer, monkeypatch
+):
     """Muon and AdamW hardly notice a wrong scale of the gradient: equal losses alone do not show a
     right one.
     """
     torch.manual_seed(0)
     model = build_model(objective, tokenizer, n_layer=1, d_model=16, n_head=2)
-    for tokens_per_step in (1, 60, 3000):  # one row, a few rows, several micro-batches
-        batch = Batches(objective, tokenizer, tokens_per_step, seed=1)[2]
-        kept, losses = [], []
+    settings = SimpleNamespace(objective=objective, steps=1, learning_rate=0.1, warmup_steps=0)
+    settings.decay_steps, settings.checkpoint_every = 0, 1
+    for tokens_per_step, most in ((1, MOST_PLACES), (600, MOST_PLACES), (3000, 256)):
+        monkeypatch.setattr(pretraining, "MOST_PLACES", most)  # in one pass, or in many
+        batches, kept, losses = Batches(objective, tokenizer, tokens_per_step, seed=1), [], []
         for rank in range(n_processes):
             kept.append(Keep(model))
-            network = pretraining.SummedLoss(model)
-            losses.append(
-                pretraining._train_step(Rank(rank, n_processes), network, kept[-1:], 0.1, batch)
-            )
-        asked = sum(int((part["labels"][:, 1:] != -100).sum()) for part in batch)
-        mean = sum(network(**part) for part in batch) / max(1, asked)
+            network, history = pretraining.SummedLoss(model), []
+            loop = Rank(rank, n_processes), network, kept[-1:], batches, settings, history
+            pretraining._train(*loop, keep=lambda: None)
+            losses += [line["loss"] for line in history]
+        batch = batches[0]
+        mean = network(**batch) / max(1, int((batch["labels"] != -100).sum()))
         expected = torch.cat(
             [g.flatten() for g in torch.autograd.grad(mean, list(model.parameters()))]
         )
         found = sum(keep.gradients for keep in kept) / n_processes
         assert torch.allclose(found, expected, atol=1e-6)
         assert sum(losses) == pytest.approx(mean.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("n_processes", [1, 2, 3])
+def test_processes_share_the_rows(n_processes, tokenizer, monkeypatch):
+    """Every labelled place is asked once, and every process makes as many passes."""
+    monkeypatch.setattr(pretraining, "MOST_PLACES", 300)
+    for tokens_per_step in (1, 600):
+        batch = Batches("causal", tokenizer, tokens_per_step)[0]
+        parts = [list(shares(batch, Rank(rank, n_processes))) for rank in range(n_processes)]
+        assert len({len(mine) for mine in parts}) == 1
+        asked = [part["labels"][part["labels"] != -100] for mine in parts for part in mine]
+        everything = batch["labels"][batch["labels"] != -100]
+        assert torch.cat(asked).sort().values.tolist() == everything.sort().values.tolist()
 
 
 TWICE = f"""
@@ -480,10 +545,11 @@ sys.exit(command_line.main(command))
 
 
 def test_two_processes_learn_what_one_learns(tmp_path):
-    """Batches as small as these also have micro-batches with fewer rows than there are processes.
+    """One batch is a single row, which one of them reads; another has five.
+
     Both objectives share one start of the two processes, the second by way of the command line.
     """
-    words = "--objective masked --steps 50 --tokens-per-step 80 --warmup-steps 2 --decay-steps 2"
+    words = "--objective masked --steps 50 --tokens-per-step 600 --warmup-steps 2 --decay-steps 2"
     words = [*TINY_WORDS, *words.split()]
     pretrain(
         "causal", steps=50, folder=tmp_path / "one" / "causal", **TINY | {"tokens_per_step": 80}
@@ -506,22 +572,3 @@ def test_two_processes_learn_what_one_learns(tmp_path):
 def history_of(folder):
     with safe_open(folder / "checkpoint.safetensors", "pt") as file:
         return json.loads(file.metadata()["history"])
-
-
-def test_micro_batches_cost_as_little_as_any_grouping():
-    rows = [[0] * length for length in (3, 3, 4, 9, 10, 30, 31, 40)]
-
-    def cost(groups):
-        return sum(len(group) * len(group[-1]) + 20 for group in groups)
-
-    def groupings(rows):
-        if not rows:
-            yield []
-        for end in range(1, len(rows) + 1):
-            if end == 1 or end * len(rows[end - 1]) <= 70:
-                yield from ([rows[:end], *rest] for rest in groupings(rows[end:]))
-
-    found = _split_by_tokens(rows, most=70, price=20)
-    assert [row for group in found for row in group] == rows
-    assert cost(found) == min(map(cost, groupings(rows)))
-    assert len(_split_by_tokens([[0] * 2000], most=1024, price=48)) == 1

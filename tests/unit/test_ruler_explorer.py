@@ -6,6 +6,7 @@ import html
 import itertools
 import re
 
+import pandas as pd
 import pytest
 
 from helpers.explorers import RulerExplorer, ruler_picture, rulers
@@ -36,7 +37,7 @@ def rows():
                 "n_body_params": size,
             }
         )
-    return made
+    return pd.DataFrame(made)
 
 
 @pytest.fixture
@@ -87,17 +88,15 @@ def test_up_is_better_under_every_ruler(rows, monkeypatch):
         "exact match",
         "token probability",
     }
-    for row in rows:
-        row["mean"] *= 10
+    rows["mean"] *= 10
     for ruler in RULERS:
         low, high = sorted(ruler_picture(rows, ruler))
-        means = [row["mean"] for row in rows if row["ruler"] == ruler]
-        assert low < min(means) < max(means) < high
+        means = rows[rows.ruler == ruler]["mean"]
+        assert low < means.min() < means.max() < high
 
 
 def test_another_axis(rows):
-    for row in rows:
-        row["work"] = row.pop("n_body_params")
+    rows = rows.rename(columns={"n_body_params": "work"})
     assert "against operations" in ruler_picture(rows, "exact match", "work", "operations").text
     assert "sums from 0.00" in said(RulerExplorer(rows, "work", "operations"))
 
@@ -108,7 +107,7 @@ def test_what_cannot_be_shown_is_refused(rows):
     ):
         ruler_picture(rows, "length")
     with pytest.raises(ValueError, match="nothing to draw"):
-        RulerExplorer([])
+        RulerExplorer(rows[:0])
 
 
 # ---- for everybody
@@ -160,23 +159,17 @@ def test_the_shipped_rows_agree_as_only_rulers_of_the_same_outputs_do():
     """Answers of one token leave no freedom: edit distance is what exact match lacks. Longer ones
     leave a little.
     """
-    points = {}
-    for row in tables.read("abilities"):
-        key = tuple(
-            row[k]
-            for k in ("objective", "reads", "d_model", "seed", "rate_factor", "tokens", "ability")
-        )
-        assert row["ruler"] not in points.setdefault(key, {})
-        points[key][row["ruler"]] = row["mean"]
-    assert points
+    point = ["objective", "reads", "d_model", "seed", "rate_factor", "tokens", "ability"]
+    means = tables.read("abilities").pivot(index=point, columns="ruler", values="mean")
+    assert set(means) == set(RULERS)
+    assert not means.isna().any(axis=None)
     longest = {
         "sums of 1 digit": 2,
         "sums of 2 digits": 3,
         "sums of 3 digits": 4,
         "echo of 4 words": 4,
     }
-    for (*_, ability), means in points.items():
-        assert set(means) == set(RULERS)
-        wrong = 1 - means["exact match"]
-        most = longest.get(ability, 1)
-        assert wrong - 1e-4 <= means["edit distance"] <= most * wrong + 1e-4
+    most = [longest.get(ability, 1) for ability in means.index.get_level_values("ability")]
+    wrong = 1 - means["exact match"]
+    assert (wrong - 1e-4 <= means["edit distance"]).all()
+    assert (means["edit distance"] <= most * wrong + 1e-4).all()

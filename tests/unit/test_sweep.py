@@ -3,11 +3,12 @@
 import csv
 import json
 
+import pandas as pd
 import pytest
 
 from helpers.lab import abilities, tables
-from helpers.lab.pretraining import pretrain
-from tests.tools.make_data import sweep
+from helpers.lab.pretraining import LOOP, pretrain
+from tests.tools.make_data import sweep, write_table
 from tests.tools.make_data.sweep import ADDERS, PLAN, Run, run_sweep
 
 TINY = (Run("causal", 1, 8, 1, tokens=(4096, 8192)), Run("masked", 1, 8, 1, tokens=(4096,)))
@@ -120,10 +121,33 @@ def test_a_specialist_reads_one_genre_and_is_asked_about_it_alone(tmp_path, monk
     assert asked == {("sums", "sums of 1 digit")}
 
 
-def test_numbers_are_read_as_numbers(swept, monkeypatch):
+def test_the_tables_are_data_frames_of_numbers(swept, monkeypatch):
     monkeypatch.setattr(tables, "DATA", swept)
-    row = tables.read("sweep")[0]
-    assert (row["objective"], row["d_model"], type(row["loss"])) == ("causal", 8, float)
+    found = tables.read("sweep", loop=LOOP)
+    assert found.objective.tolist() == ["causal", "causal", "masked"]
+    assert found.d_model.tolist() == [8, 8, 8]
+    assert found.loss.dtype == float
+    assert tables.read("sweep").empty  # none of another loop
+
+
+def test_rows_of_another_loop_stay(swept, tmp_path):
+    """Fault: a table is written anew. What an older loop had measured is still there."""
+    for name in ("sweep", "abilities"):
+        text = (swept / f"{name}.csv").read_text(encoding="utf-8")
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+        older = pd.read_csv(tmp_path / f"{name}.csv", skiprows=1).assign(loop=LOOP - 1)
+        write_table(tmp_path / f"{name}.csv", "an older loop", older)
+    run_sweep(swept / "work", tmp_path, TINY)
+    for name in ("sweep", "abilities"):
+        found = pd.read_csv(tmp_path / f"{name}.csv", skiprows=1)
+        assert found.loop.value_counts().to_dict() == {
+            LOOP: len(found) / 2,
+            LOOP - 1: len(found) / 2,
+        }
+        twins = [
+            part.drop(columns="loop").reset_index(drop=True) for _, part in found.groupby("loop")
+        ]
+        pd.testing.assert_frame_equal(*twins)
 
 
 def test_the_plan_is_as_large_as_promised():

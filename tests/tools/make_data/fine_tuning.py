@@ -7,7 +7,8 @@ import hashlib
 
 from tqdm.auto import tqdm
 
-from helpers._plumbing.files import DATA, written_whole
+from helpers._plumbing.files import DATA
+from helpers.lab import tables
 from helpers.lab.fine_tuning import (
     TASKS,
     Reader,
@@ -21,6 +22,7 @@ from helpers.lab.fine_tuning import (
     word_counts,
 )
 from helpers.models import load_causal_lm, load_masked_lm
+from tests.tools.make_data import write_table
 
 METHODS = (
     "pocket-gpt2",
@@ -62,20 +64,16 @@ def measure(method, task, n_labels, seed):
 
 
 def made_by():
-    """The first line of the table: the command, and the models with a digest of their weights.
+    """The command, and the models with a digest of their weights.
 
     Example:
-        >>> made_by()[:61]
-        '# Written by `python -m tests.tools.make_data fine_tuning` on'
+        >>> made_by()[:56]
+        'python -m tests.tools.make_data fine_tuning; on pocket-g'
     """
-    files = {
-        name: (DATA / name / "model.safetensors").read_bytes()
-        for name in ("pocket-gpt2", "pocket-bert")
-    }
-    weights = " and ".join(
-        f"{name} {hashlib.sha256(file).hexdigest()[:12]}" for name, file in files.items()
-    )
-    return f"# Written by `python -m tests.tools.make_data fine_tuning` on {weights}."
+    models = ("pocket-gpt2", "pocket-bert")
+    files = {name: (DATA / name / "model.safetensors").read_bytes() for name in models}
+    digests = (f"{name} {hashlib.sha256(file).hexdigest()[:12]}" for name, file in files.items())
+    return f"python -m tests.tools.make_data fine_tuning; on {', '.join(digests)}"
 
 
 def make_table(path=DATA / "fine_tuning.csv", methods=METHODS, sizes=SIZES, seeds=SEEDS):
@@ -84,22 +82,17 @@ def make_table(path=DATA / "fine_tuning.csv", methods=METHODS, sizes=SIZES, seed
     A table that is there already is continued if it was made with the same weights, else begun
     anew.
     """
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    if lines[:1] != [made_by()]:
-        lines = [made_by(), "task,method,labels,seed,accuracy"]
-    done = {tuple(line.split(",")[:4]) for line in lines}
+    rows = []
+    if path.exists() and tables.made_by(path.stem) == made_by():
+        rows = tables.read(path.stem).to_dict("records")
+    done = {(row["task"], row["method"], row["labels"], row["seed"]) for row in rows}
     runs = [
-        (task, method, n, seed)
-        for seed in seeds
-        for task in TASKS
-        for n in sizes
-        for method in methods
+        (task, method, n, s) for s in seeds for task in TASKS for n in sizes for method in methods
     ]
-    for run in tqdm([run for run in runs if tuple(map(str, run)) not in done]):
-        task, method, n_labels, seed = run
-        lines.append(",".join(map(str, (*run, f"{measure(method, task, n_labels, seed):.4f}"))))
-        with written_whole(path) as part:
-            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for task, method, n_labels, seed in tqdm([run for run in runs if run not in done]):
+        row = {"task": task, "method": method, "labels": n_labels, "seed": seed}
+        rows.append(row | {"accuracy": round(measure(method, task, n_labels, seed), 4)})
+        write_table(path, made_by(), rows)
 
 
 def add_arguments(parser):

@@ -14,7 +14,6 @@ The learning rate is the same number over the width for all sizes; `PLAN` holds 
 twice that rate, which show what the rule costs.
 """
 
-import csv
 import itertools
 import json
 import os
@@ -23,13 +22,15 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 from filelock import FileLock, Timeout
 
-from helpers._plumbing.files import DATA, written_whole
+from helpers._plumbing.files import DATA, writable_folder, written_whole
 from helpers.lab.abilities import ITEMS, RULERS, answer, score
 from helpers.lab.evaluation import gap_to_floor, unseen
-from helpers.lab.pretraining import pretrain
+from helpers.lab.pretraining import LOOP, pretrain
 from helpers.lab.scaling import exact_training_flops
+from tests.tools.make_data import write_table
 
 SIZES = {  # layers, width, heads
     "causal": (
@@ -102,6 +103,10 @@ PLAN = (
     *(Run("causal", *size, seed, TOKENS[1:3]) for size in SIZES["causal"] for seed in (1, 2)),
     *ADDERS,
 )
+AGAIN = tuple(
+    Run(objective, *size, tokens=TOKENS[1:3])
+    for objective, size in itertools.product(SIZES, ((2, 16, 1), (3, 32, 1)))
+)
 
 
 def run_sweep(folder, output=DATA, plan=PLAN):
@@ -113,8 +118,7 @@ def run_sweep(folder, output=DATA, plan=PLAN):
             it.
         output: the folder of the CSV files, which hold every point that is there.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder, output = writable_folder(folder), writable_folder(output)
     for run in plan:
         try:
             with FileLock(folder / f"{run.name}.lock", timeout=0):
@@ -124,7 +128,7 @@ def run_sweep(folder, output=DATA, plan=PLAN):
                 shutil.rmtree(folder / run.name / "run", ignore_errors=True)
         except Timeout:
             continue
-    _write_tables(folder, Path(output), plan)
+    _write_tables(folder, output, plan)
 
 
 def _point_file(folder, run, tokens):
@@ -145,6 +149,7 @@ def _make_point(folder, run, tokens):
         "n_head": run.n_head,
         "seed": run.seed,
         "learning_rate": run.learning_rate,
+        "optimizer": "muon",
         "tokens_per_step": TOKENS_PER_STEP,
         "warmup_steps": 50,
         "checkpoint_every": 1000,
@@ -177,6 +182,7 @@ def _measure(run, lm, history):
     of = gap_to_floor(lm, exam)["all"]
     length = sum(len(document.tokens) + 2 for document in exam.documents) / len(exam.documents)
     known = run._asdict() | {"learning_rate": run.learning_rate, "tokens": history[-1]["tokens"]}
+    known["loop"] = LOOP
     point = known | {
         "n_params": lm.n_params,
         "n_body_params": _body_params(lm.model),
@@ -227,6 +233,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--folder", type=Path, default=Path("sweep"), help="checkpoints and points (default: sweep)"
     )
+    again = "train only a few points, to compare this loop with the one that made all of them"
+    parser.add_argument("--again", action="store_true", help=again)
     parser.add_argument(
         "--output",
         type=Path,
@@ -248,27 +256,18 @@ def run(arguments):
     ):
         os.environ.pop(name, None)  # each trains models of its own
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", rank)
-    run_sweep(arguments.folder, arguments.output)
+    run_sweep(arguments.folder, arguments.output, AGAIN if arguments.again else PLAN)
 
 
 def _write_tables(folder, output, plan):
+    """Write what the folder holds; rows of other versions of the loop stay as they are."""
     files = [_point_file(folder, run, tokens) for run in plan for tokens in run.tokens]
     points = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
-    made_by = f"made by: python -m tests.tools.make_data sweep; on {machine}; {len(points)} points"
-    rows = [point["point"] for point in points if point["point"]["reads"] == "all"]
-    _write_csv(output / "sweep.csv", made_by, rows)
     answers = [row for point in points for row in point["answers"]]
-    _write_csv(output / "abilities.csv", made_by, answers)
-
-
-def _write_csv(path, made_by, rows):
-    with written_whole(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
-        file.write(f"# {made_by}\n")
-        if rows:
-            table = csv.DictWriter(file, rows[0], lineterminator="\n")
-            table.writeheader()
-            table.writerows(
-                {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
-                for row in rows
-            )
+    of_all = [point["point"] for point in points if point["point"]["reads"] == "all"]
+    for name, rows in (("sweep", of_all), ("abilities", answers)):
+        path = output / f"{name}.csv"
+        others = pd.read_csv(path, skiprows=1) if path.exists() else pd.DataFrame({"loop": []})
+        table = pd.concat([others[others.loop != LOOP], pd.DataFrame(rows)], ignore_index=True)
+        write_table(path, f"python -m tests.tools.make_data sweep; on {machine}", table)
