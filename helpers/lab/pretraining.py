@@ -278,8 +278,8 @@ def _identity(settings):
     """What must be the same for a run to go on."""
     names = ("objective", "n_layer", "d_model", "n_head", "seed", "tokens_per_step", "optimizer")
     same = {name: getattr(settings, name) for name in names} | {"loop": LOOP}
-    same["genres"] = sorted(pocketweb.language(settings.genres).genres)
-    return same | ({"mask_rate": settings.mask_rate} if settings.objective == "masked" else {})
+    genres = sorted(pocketweb.language(settings.genres).genres)
+    return same | {"genres": genres}
 
 
 def _new_model(settings):

@@ -92,13 +92,15 @@ def test_seeds_differ_far_less_than_sizes(sweep):
 
 
 def test_the_loop_of_today_makes_the_same_points():
-    """So a model that is trained today may be held against the sweep, which an older loop made."""
+    """So a model that is trained today may be held against the sweep, which an older loop made.
+
+    A causal run is the same one. A masked one has other blanks, and differs as another seed does.
+    """
     old, new = (tables.read("sweep", loop).set_index(POINT) for loop in (tables.WHOLE_PLAN, LOOP))
-    assert set(new.index.get_level_values("objective")) == {"causal", "masked"}
-    pairs = new.join(old, rsuffix="_before", how="inner")
-    assert len(pairs) == len(new) >= 8
-    assert (abs(pairs.gap / pairs.gap_before - 1) < 0.06).all()
-    assert abs((pairs.gap / pairs.gap_before).mean() - 1) < 0.02
+    ratio = (new.gap / old.gap).dropna()  # of the points that both have made
+    assert ratio.groupby("objective").size().to_dict() == {"causal": 4, "masked": 4}
+    assert ratio["causal"].between(0.999, 1.001).all()
+    assert ratio["masked"].between(0.9, 1.1).all()
 
 
 def test_a_fit_never_mixes_loops(sweep):
