@@ -2,17 +2,16 @@
 
 
 def after_live_draw():
-    assert gaps[0] > 1.5 * gaps[-1] > 1.5 * by_ruler
+    assert five.gap[0] > 1.5 * five.gap[4] > 1.5 * by_ruler
 
 
 def after_shipped_mine():
-    for row, gap in zip(theirs, gaps, strict=True):
-        assert abs(gap / row["gap"] - 1) < 0.1, row
+    assert (abs(beside.gap_yours / beside.gap_shipped - 1) < 0.1).tolist() == [True] * 5, beside
 
 
-def after_straight_run():  # at the largest number of tokens, the last of the loop
-    assert decades >= 1.3
-    assert r2 >= 0.98
+def after_straight_run():  # at the largest number of tokens
+    assert stretches.decades[3.3] >= 1.3
+    assert stretches["R²"][3.3] >= 0.98
 
 
 def after_fit_pocket():
@@ -20,20 +19,20 @@ def after_fit_pocket():
 
 
 def after_held_show():
-    assert abs(misses["floor known"]) < 0.10
+    assert abs(predicted["off, %"]["floor known"]) < 10
 
 
 def after_residual_luck():
-    assert len(spreads) == 16
-    assert luck < middle
+    assert seeds.size().tolist() == [3] * 16
+    assert luck < misses.median()
 
 
 def after_pull_run():
-    assert max(map(abs, guessed.values())) < 0.4
+    assert abs(pulled["held-out gap off, %"]).max() < 40
 
 
 def after_iso_tokens():
-    assert 15 < min(per_parameter) < max(per_parameter) < 30
+    assert 15 < min(best["tokens per parameter"]) < max(best["tokens per parameter"]) < 30
 
 
 def after_masked_run():
@@ -52,7 +51,7 @@ def after_real_run():
 
 
 def after_real_models():
-    each = {name: d / n for name, (n, d) in trained.items()}
+    each = trained.D / trained.N
     assert each["GPT-3"] < 2 < 19 < each["Chinchilla"] < 21 < each["Llama-3-70B"]
 
 
@@ -69,7 +68,6 @@ def after_cost_widget():
 
 
 def after_silent_table():
-    echo = list(ability("echo of 4 words", "exact match", "causal", budgets[-1]).values())
-    falling = list(column(points(tokens=budgets[-1]), "gap"))
+    echo, falling = exact["echo of 4 words"].tolist(), gap.tolist()
     assert falling == sorted(falling, reverse=True)
-    assert max(echo[:4]) < 0.05 < 0.5 < max(echo)
+    assert max(echo[:4]) < 0.05 < 0.5 < max(echo[4:8])
