@@ -5,6 +5,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 DATA = Path(__file__).parents[1] / "data"
 
 
@@ -52,3 +54,24 @@ def writable_folder(path):
         raise ValueError(
             f"Nothing can be written to {path} ({why}). Name another folder."
         ) from None
+
+
+def written_somewhere(folder, write):
+    """Call `write(folder)`; where that fails, write to a new folder instead, and say so.
+
+    Raises ValueError that names the other folder: nothing of what took hours is lost.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written_somewhere(folder, lambda path: (path / "a.txt").write_text("kept"))
+        ...     os.listdir(folder)
+        ['a.txt']
+    """
+    try:
+        write(Path(folder))
+    except (OSError, SafetensorError) as error:
+        elsewhere = Path(tempfile.mkdtemp(prefix="kept-"))
+        write(elsewhere)
+        problem = f"{folder} cannot be written to ({error})"
+        raise ValueError(f"{problem}. What was to be written is in {elsewhere}.") from error

@@ -16,7 +16,6 @@ import functools
 import inspect
 import math
 import os
-import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +26,7 @@ from tqdm.auto import tqdm
 from transformers import GPT2LMHeadModel
 
 from helpers._plumbing.checks import check_number, check_share, check_whole_number
-from helpers._plumbing.files import writable_folder
+from helpers._plumbing.files import writable_folder, written_somewhere
 from helpers.lab import pocketweb
 from helpers.lab.architecture import OBJECTIVES, build_model, build_tokenizer, check_objective, save
 from helpers.lab.batches import Batches
@@ -337,17 +336,5 @@ def run(arguments):
         print(f"{lm.name}: {read}, loss {last['loss']:.3f} nats per token")
         print(f"number of processes: {state.num_processes}")
     if state.is_main_process and output:
-        _save_somewhere(lm, output)
+        written_somewhere(output, functools.partial(save, lm))
     state.destroy_process_group()
-
-
-def _save_somewhere(lm, folder):
-    """Write a trained model into the folder, or, where that fails, into one that can be written."""
-    try:
-        save(lm, folder)
-    except (OSError, RuntimeError) as error:  # safetensors has errors of its own for a full disk
-        other = tempfile.mkdtemp(prefix=f"{lm.name}-")
-        save(lm, other)
-        raise ValueError(
-            f"{folder} cannot be written ({error}). The model is in {other}."
-        ) from None

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from helpers._plumbing.files import written_whole
+from helpers._plumbing.files import written_somewhere, written_whole
 
 STATES = ("step", "exp_avg", "exp_avg_sq", "momentum_buffer")  # what an optimiser remembers
 
@@ -37,6 +37,8 @@ def uninterrupted():
 def save_checkpoint(folder, run, model, optimizers, history):
     """Write weights, optimiser states and history as one file, whole or not at all.
 
+    Raises ValueError, as `written_somewhere` does, where the folder cannot be written to.
+
     Args:
         folder: where; None writes nothing.
         run: a dict that says which run this is.
@@ -49,10 +51,14 @@ def save_checkpoint(folder, run, model, optimizers, history):
     for name, parameter in model.named_parameters():
         tensors[f"model.{name}"] = parameter.detach().contiguous()
         tensors |= {f"{key}.{name}": value for key, value in states.get(parameter, {}).items()}
-    Path(folder).mkdir(parents=True, exist_ok=True)
     metadata = {"run": json.dumps(run), "history": json.dumps(history)}
-    with written_whole(Path(folder) / "checkpoint.safetensors") as part:
-        save_file(tensors, part, metadata)
+
+    def write(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(folder / "checkpoint.safetensors") as part:
+            save_file(tensors, part, metadata)
+
+    written_somewhere(folder, write)
 
 
 def resume(folder, run, model, optimizers, steps):

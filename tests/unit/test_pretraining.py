@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -235,21 +237,33 @@ def parsed(*words):
     return parser.parse_args([*TINY_WORDS, *words])
 
 
-def test_a_half_written_checkpoint_never_replaces_a_whole_one(tmp_path, monkeypatch):
-    _, expected = pretrain("causal", steps=3, folder=tmp_path, **TINY)
-    whole = (tmp_path / "checkpoint.safetensors").read_bytes()
+def test_a_full_disk_costs_nothing(tmp_path, monkeypatch):
+    """Fault: a checkpoint cannot be written. The older one stays whole, the newer one is written
+    elsewhere, and the user reads where; both go on as if nothing had been.
+    """
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    _, expected = pretrain("causal", steps=5, **TINY)
+    pretrain("causal", steps=3, folder=tmp_path / "run", **TINY)
+    whole = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    write = resuming.save_file
 
     def fail(tensors, path, metadata):
-        path.write_bytes(b"half")
-        raise OSError("no space left on device")
+        if path.parent.name == "run":
+            path.write_bytes(b"half")
+            raise OSError("no space left on device")
+        write(tensors, path, metadata)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with monkeypatch.context() as patch:
         patch.setattr(resuming, "save_file", fail)
-        with pytest.raises(OSError, match="no space"):
-            pretrain("causal", steps=4, folder=tmp_path, **TINY)
-    assert (tmp_path / "checkpoint.safetensors").read_bytes() == whole
-    _, history = pretrain("causal", steps=4, folder=tmp_path, **TINY)
-    assert losses(history)[:3] == losses(expected)
+        with pytest.raises(ValueError, match=r"no space left.* is in \S+kept-\w+\.$") as told:
+            pretrain("causal", steps=4, folder=tmp_path / "run", **TINY)
+    elsewhere = str(told.value).split(" is in ")[1].removesuffix(".")
+    assert os.listdir(tmp_path / "run") == ["checkpoint.safetensors"]
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == whole
+    assert len(history_of(Path(elsewhere))) == 4
+    for folder in (tmp_path / "run", elsewhere):
+        _, history = pretrain("causal", steps=5, folder=folder, **TINY)
+        assert losses(history)[:3] == losses(expected)[:3]
 
 
 OTHERS = (
@@ -406,11 +420,11 @@ def test_a_model_that_cannot_be_saved_is_saved_elsewhere(tmp_path, monkeypatch):
         save(lm, folder)
 
     monkeypatch.setattr(pretraining, "save", full)
-    monkeypatch.setattr(pretraining.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     words = ("--steps", "1", "--tokens-per-step", "60", "--output", str(tmp_path / "model"))
-    with pytest.raises(ValueError, match=r"No space left.*The model is in (\S+)\.") as told:
+    with pytest.raises(ValueError, match=r"No space left.* is in \S+kept-") as told:
         pretraining.run(parsed(*words))
-    elsewhere = str(told.value).split("The model is in ")[1].removesuffix(".")
+    elsewhere = str(told.value).split(" is in ")[1].removesuffix(".")
     assert load_causal_lm(elsewhere, device="cpu").model.config.n_embd == 16
 
 
