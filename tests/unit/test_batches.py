@@ -190,13 +190,12 @@ def test_the_texts_of_a_seed(tokenizer):
         assert sorted(text[:40] for text in read) == expected
 
 
-@pytest.mark.parametrize("n_workers", [1, 2])
-def test_workers_make_the_same_batches(n_workers, tokenizer):
-    """Spawned ones too, as on macOS and Windows: batches can be sent to another process."""
+def test_workers_make_the_same_batches(tokenizer):
+    """A spawned one too, as on macOS and Windows: batches can be sent to another process."""
     batches = Batches("masked", tokenizer, 300)
-    options = {"batch_size": None, "sampler": range(2, 5), "num_workers": n_workers}
+    options = {"batch_size": None, "sampler": range(2, 5), "num_workers": 1}
     spawned = DataLoader(batches, multiprocessing_context="spawn", **options)
-    for loaded in (batches.between(2, 5), batches.between(2, 5, n_workers), spawned):
+    for loaded in (batches.between(2, 5), batches.between(2, 5, n_workers=2), spawned):
         for step, batch in enumerate(loaded, start=2):
             assert all(torch.equal(batch[name], batches[step][name]) for name in batch)
         assert step == 4
