@@ -4,14 +4,16 @@ Every check runs before any model does, and raises a ValueError or a TypeError; 
 silently.
 """
 
+import inspect
 import math
-import sys
-import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import NamedTuple
 
-from helpers._plumbing.checkpoints import PURPOSE, is_short_memory, shown
+import torch
+
+from helpers._plumbing.checkpoints import PURPOSE, is_short_memory
+from helpers._plumbing.words import shown, warn
 
 LOWEST_TEMPERATURE = 0.001  # divided by less, logits leave the range of 32-bit numbers
 LONGEST_TOKEN = 128  # characters; that of GPT-2 and above that of most
@@ -50,7 +52,49 @@ def check_text(lm, text, kind):
     if (n := encoding.input_ids.shape[1]) > lm.context:
         fit = f"{lm.name!r} reads at most {lm.context:,}: shorten it."
         raise ValueError(f"The text has {n:,} tokens. {fit}")
+    check_ids(lm, encoding.input_ids[0].tolist())
     return encoding
+
+
+def check_ids(lm, ids):
+    """Refuse token ids that the model has no weights for: its tokenizer has had tokens added."""
+    size = lm.model.config.vocab_size
+    if unknown := [i for i in ids if i >= size]:
+        token = lm.tokenizer.convert_ids_to_tokens(unknown[0])
+        problem = f"The text holds {shown(token)}, which only the tokenizer of {lm.name!r} knows"
+        fit = f"it is token {unknown[0]:,}, and the model knows {size:,}"
+        advice = "Leave it out, or use model.resize_token_embeddings and train the model on it."
+        raise ValueError(f"{problem}: {fit}. {advice}")
+
+
+def checked_logits(lm, logits):
+    """Logits [..., vocab] in 32-bit numbers, if numbers they are."""
+    if not logits.amax(-1).isfinite().all():
+        problem = f"{lm.name!r} answers with what is no number: its weights are damaged"
+        raise ValueError(f"{problem}, or were trained to death. Load it anew, or another model.")
+    return logits.float()
+
+
+def in_one_pass(lm, rows, read, most_tokens=8192):
+    """Let a model read rows of token ids of any lengths, as many at once as the memory should hold.
+
+    `read(input_ids, attention_mask)`, both [n, longest] on the model's device, gives a tensor
+    [n, longest, width]. Returns a tensor [n_tokens, width] for each row.
+    """
+    found, order = {}, sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    fill = lm.tokenizer.pad_token_id or 0  # any id would do: nobody attends to it
+    if "attention_mask" not in inspect.signature(lm.model.forward).parameters:  # FNet mixes all
+        most_tokens = 1
+    while order:
+        size = max(1, most_tokens // len(rows[order[-1]]))
+        order, chosen = order[:-size], order[-size:]
+        longest = max(len(rows[i]) for i in chosen)
+        ids = [rows[i] + [fill] * (longest - len(rows[i])) for i in chosen]
+        mask = [[1] * len(rows[i]) + [0] * (longest - len(rows[i])) for i in chosen]
+        tensors = (torch.tensor(part, device=lm.model.device) for part in (ids, mask))
+        answers = read(*tensors)
+        found |= {i: answer[: len(rows[i])] for i, answer in zip(chosen, answers, strict=True)}
+    return [found[i] for i in range(len(rows))]
 
 
 def encode(lm, prompt):
@@ -134,7 +178,7 @@ def enough_memory(lm, count):
         problem = f"The memory of {lm.model.device} does not suffice to write {count:,} texts"
         advice = "Write fewer at once (num_return_sequences), shorter ones (max_new_tokens)"
         sentence = f"{problem} with {lm.name!r}. {advice}, or load a smaller model."
-        raise ValueError(sentence) from None
+        raise ValueError(sentence) from error
 
 
 def check_targets(lm, targets, after_space):
@@ -163,17 +207,8 @@ def check_targets(lm, targets, after_space):
 def warn_of_unknown_words(lm, text):
     """Say in one line which words of the text a pocket model has never seen."""
     if words := lm.unknown_words(text):
-        shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
-        warn(f"{lm.name} has never seen: {shown}. It reads them byte by byte.")
-
-
-def warn(sentence):
-    """Warn, pointing at the line outside this package that led here."""
-    frame, level = sys._getframe(), 1
-    while frame.f_back and frame.f_globals["__name__"].startswith("helpers."):
-        frame, level = frame.f_back, level + 1
-    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence)
-    warnings.warn(printable, stacklevel=level)
+        named = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
+        warn(f"{lm.name} has never seen: {named}. It reads them byte by byte.")
 
 
 def plain_number(value, name, kind):
