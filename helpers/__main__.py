@@ -16,9 +16,6 @@ SHELL_WORDS = {  # what the sentences for Python say, and what is said here
     r"With do_sample=False": "With --greedy",
     r"Load it with load_\w+, or name": "Name with --model",
     r", or device='cpu'": "",
-    r"\b([a-z]+(?:_[a-z]+)+)=(?=\S)": lambda match: f"{_option(match[1])} ",
-    r"\b[a-z]+(?:_[a-z]+)+\b": lambda match: _option(match[0]),
-    r"^(seed|temperature|steps|objective)\b": r"--\1",
 }
 
 
@@ -64,19 +61,20 @@ def _run(arguments):
             warnings.showwarning = lambda message, *_: _say(message)
             options.command(options, rest)
     except (ValueError, TypeError, ModelNotAvailable) as error:
-        sentence = str(error)
-        for pattern, words in SHELL_WORDS.items():
-            sentence = re.sub(pattern, words, sentence)
-        return _say(sentence, 2)
+        return _say(_for_the_shell(str(error), vars(options)), 2)
     return 0
 
 
-def _option(name):
-    """An argument of Python as an option of the shell; any other name as it is."""
-    texts = ("max_new_tokens", "max_length", "top_k", "num_return_sequences")
-    trains = ("n_layer", "d_model", "n_head", "learning_rate", "tokens_per_step", "mask_rate")
-    more = ("warmup_steps", "decay_steps", "checkpoint_every", "start_from")
-    return f"--{name.replace('_', '-')}" if name in (*texts, *trains, *more) else name
+def _for_the_shell(sentence, options):
+    """A sentence for Python in the words of the shell: arguments as options, {name: value}."""
+    for pattern, words in SHELL_WORDS.items():
+        sentence = re.sub(pattern, words, sentence)
+    for name in options:
+        option = f"--{name.replace('_', '-')}"
+        sentence = re.sub(rf"\b{name}=(?=\S)", f"{option} ", sentence)
+        place = rf"\b{name}\b" if "_" in name else rf"^{name}\b(?= must)"  # or a plain word
+        sentence = re.sub(place, option, sentence)
+    return sentence
 
 
 def _say(sentence, status=0):
@@ -144,7 +142,7 @@ def _generate(options, _):
     print(texts if isinstance(texts, str) else "\n\n".join(texts))
 
 
-def _pretrain(_, rest):
+def _pretrain(options, rest):
     """Hand the rest of the command line to the module that knows its own options."""
     from helpers.lab import pretraining
 
@@ -154,7 +152,9 @@ def _pretrain(_, rest):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     pretraining.add_arguments(parser)
-    pretraining.run(parser.parse_args(rest))
+    given = parser.parse_args(rest)
+    vars(options).update(vars(given))  # the names that sentences about them use
+    pretraining.run(given)
 
 
 def _prefetch(options, _):

@@ -9,16 +9,13 @@ replaced. Several blanks are filled independently.
 import re
 from typing import NamedTuple
 
-import torch
-
 from helpers._plumbing.checks import (
     check_targets,
     check_text,
     check_whole_number,
-    checked_logits,
-    in_one_pass,
     warn_of_unknown_words,
 )
+from helpers._plumbing.passes import blank_logits
 from helpers._plumbing.words import warn
 
 BLANK = "[MASK]"
@@ -87,18 +84,6 @@ def fill_masks(lm, texts, top_k=5, targets=None):
     return [
         _candidates(lm, scores, *one[1:], top_k) for scores, one in zip(logits, asked, strict=True)
     ]
-
-
-def blank_logits(lm, rows):
-    """The scores [n_blanks, vocab] for the blanks of each row of token ids [n_tokens]."""
-
-    def read(ids, mask):
-        return lm.model(ids, attention_mask=mask).logits
-
-    with torch.no_grad():
-        logits = in_one_pass(lm, [ids.tolist() for ids in rows], read)
-    blanks = [ids == lm.tokenizer.mask_token_id for ids in rows]
-    return [checked_logits(lm, x.cpu()[there]) for x, there in zip(logits, blanks, strict=True)]
 
 
 def _candidates(lm, logits, ids, spaces, choices, top_k):

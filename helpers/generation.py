@@ -16,11 +16,11 @@ from helpers._plumbing.checks import (
     check_count,
     check_run,
     check_sampling,
-    checked_logits,
     encode,
     enough_memory,
     warn_of_unknown_words,
 )
+from helpers._plumbing.passes import checked_logits
 
 
 class TokenProbability(NamedTuple):

@@ -23,6 +23,7 @@ from helpers._plumbing.checkpoints import (
     on_disk,
     pocket_vocabulary,
     read_model,
+    token_texts,
 )
 from helpers._plumbing.words import shown
 
@@ -78,17 +79,7 @@ class LanguageModel:
 
         A token that is only a part of a character is shown as the tokenizer spells it.
         """
-        size = self.model.config.vocab_size
-        spelled = self.tokenizer.convert_ids_to_tokens(list(range(min(size, len(self.tokenizer)))))
-        ids = [i for i, token in enumerate(spelled) if token is not None]  # some ids stay empty
-        decoded = self.tokenizer.batch_decode(
-            [[i] for i in ids], clean_up_tokenization_spaces=False
-        )
-        texts = [""] * size
-        for i, text in zip(ids, decoded, strict=True):
-            own = spelled[i].replace("▁", " ")
-            texts[i] = own if "\ufffd" in text or own == f" {text}" else text
-        return texts
+        return token_texts(self.tokenizer, self.model.config.vocab_size)
 
     @cached_property
     def knows_whole_words_only(self):

@@ -62,16 +62,8 @@ PURPOSE = {
     "masked": "a masked model: it fills blanks and does not continue a text",
 }
 _OTHER_MODEL = f"Choose another one, such as {', '.join(KNOWN_MODELS)}."
-_READ = (  # what the libraries read of a folder; other files there are the reader's business
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "model.safetensors.index.json",
-)
+# What the libraries read of a folder; other files there are the reader's business
+_READ = "config generation_config tokenizer tokenizer_config special_tokens_map added_tokens vocab"
 _LAYER = re.compile(r"\.\d+\.")  # in the name of a weight: one of several layers
 _MEMORY = re.compile(
     r"out of memory|can't allocate|cannot allocate|not enough memory|alloc_failed", re.IGNORECASE
@@ -347,7 +339,7 @@ def _check_kind(model, found, wanted):
 
 def _check_files(folder, name):
     """Read the outline of every file, so that damage is reported under the file's name."""
-    for file in (folder / file for file in _READ):
+    for file in (folder / f"{name}.json" for name in _READ.split()):
         if file.exists() or file.name == "config.json":
             _read_json(file, name)
     for file in _weights(folder):
@@ -434,3 +426,15 @@ def pocket_vocabulary():
     """The vocabulary that both bundled models share, {token: id}."""
     file = DATA / "pocket-gpt2" / "tokenizer.json"
     return json.loads(file.read_text(encoding="utf-8"))["model"]["vocab"]
+
+
+def token_texts(tokenizer, size):
+    """The text of each of so many tokens by its id; "" where the tokenizer has none."""
+    spelled = tokenizer.convert_ids_to_tokens(list(range(min(size, len(tokenizer)))))
+    ids = [i for i, token in enumerate(spelled) if token is not None]
+    decoded = tokenizer.batch_decode([[i] for i in ids], clean_up_tokenization_spaces=False)
+    texts = [""] * size
+    for i, text in zip(ids, decoded, strict=True):
+        own = spelled[i].replace("▁", " ")
+        texts[i] = own if "\ufffd" in text or own == f" {text}" else text
+    return texts

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from helpers._plumbing.checks import checked_logits
+from helpers._plumbing.passes import checked_logits
 from helpers.explorers._bars import Bar
 from helpers.generation import distribution, kept_by
 from helpers.lab import pocketweb

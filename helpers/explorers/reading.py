@@ -14,12 +14,13 @@ from typing import NamedTuple
 import ipywidgets as widgets
 
 from helpers._plumbing.checks import check_text, check_whole_number
+from helpers._plumbing.passes import blank_logits
 from helpers.charts import Picture
 from helpers.explorers._bars import Bar, bars_html, status_html, visible
 from helpers.explorers._controls import labelled, row, sized
 from helpers.explorers._explorer import ModelExplorer, never_seen
 from helpers.explorers._scripts import reading_script
-from helpers.fill_mask import BLANK, blank_logits
+from helpers.fill_mask import BLANK
 from helpers.generation import next_token_logits
 from helpers.lab import pocketweb
 

@@ -80,10 +80,8 @@ class SamplingExplorer(ModelExplorer):
         box = widgets.Textarea(prompt, description="prompt", rows=2, continuous_update=False)
         self.prompt = sized(box, "auto")
         self.seed = widgets.BoundedIntText(seed, min=0, max=LAST_SEED, description="seed")
-        limits = {"min": 1, "max": lm.context}
-        self.tokens = widgets.BoundedIntText(
-            settings.max_new_tokens, description="tokens", **limits
-        )
+        limits = {"min": 1, "max": lm.context, "description": "tokens"}
+        self.tokens = widgets.BoundedIntText(settings.max_new_tokens, **limits)
         self.bars, self.written, self.seeds = (widgets.HTML() for _ in range(3))
         for control in (self.prompt, self.seed):
             control.observe(self._restart, names="value")
