@@ -1,14 +1,27 @@
 """The command line: `python -m helpers generate | pretrain | prefetch`, each with `--help`."""
 
-import argparse
 import contextlib
-import importlib
 import os
-import re
-import shlex
 import signal
 import sys
-import warnings
+
+
+def _leave(*_):
+    """Ctrl-C while modules are imported: nothing is begun, and libraries would hide it."""
+    with contextlib.suppress(OSError):
+        os.write(2, b"Interrupted.\n")
+    os._exit(130)
+
+
+# So that Ctrl-C finds it from here on; in the background it may be ignored
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _leave)
+
+import argparse  # noqa: E402
+import importlib  # noqa: E402
+import re  # noqa: E402
+import shlex  # noqa: E402
+import warnings  # noqa: E402
 
 # Each command imports what it needs: some of it takes seconds.
 SHELL_WORDS = {  # what the sentences for Python say, and what is said here
@@ -91,13 +104,6 @@ def _write_nowhere():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _leave(*_):
-    """Ctrl-C while modules are imported: nothing is begun, and libraries would hide it."""
-    with contextlib.suppress(OSError):
-        os.write(2, b"Interrupted.\n")
-    os._exit(130)
-
-
 def _parser():
     about = "Language models from the shell."
     parser = argparse.ArgumentParser(prog="python -m helpers", description=about)
@@ -176,6 +182,4 @@ def _prefetch(options, _):
 
 
 if __name__ == "__main__":
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not so in the background
-        signal.signal(signal.SIGINT, _leave)
     sys.exit(main())

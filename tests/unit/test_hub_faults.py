@@ -772,7 +772,7 @@ def test_a_working_folder_with_modules_of_its_own(
 def test_prefetch_downloads_beside_a_folder_of_the_same_name(
     serve, cache, models, monkeypatch, tmp_path, capsys
 ):
-    """`prefetch gpt2` verified the folder gpt2/ and downloaded nothing. Both are there afterwards."""
+    """`prefetch gpt2` verified the folder gpt2/ and downloaded nothing. Both are kept."""
     server = serve()
     monkeypatch.chdir(tmp_path)
     shutil.copytree(models["distilgpt2"], tmp_path / "gpt2")
