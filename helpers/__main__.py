@@ -1,11 +1,35 @@
 """The command line: `python -m helpers generate | pretrain | prefetch`, each with `--help`."""
 
-import argparse
+import contextlib
 import os
+import signal
 import sys
-import warnings
+
+
+def _leave(*_):
+    """Ctrl-C while modules are imported: nothing is begun, and libraries would hide it."""
+    with contextlib.suppress(OSError):
+        os.write(2, b"Interrupted.\n")
+    os._exit(130)
+
+
+# So that Ctrl-C finds it from here on; in the background it may be ignored
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _leave)
+
+import argparse  # noqa: E402
+import importlib  # noqa: E402
+import re  # noqa: E402
+import shlex  # noqa: E402
+import warnings  # noqa: E402
 
 # Each command imports what it needs: some of it takes seconds.
+SHELL_WORDS = {  # what the sentences for Python say, and what is said here
+    r"use do_sample=False": "use --greedy",
+    r"With do_sample=False": "With --greedy",
+    r"Load it with load_\w+, or name": "Name with --model",
+    r", or device='cpu'": "",
+}
 
 
 def main(arguments=None):
@@ -15,27 +39,69 @@ def main(arguments=None):
         >>> main(["generate", "", "--model", "pocket-gpt2"])
         2
     """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # closed, or a notebook's
+            stream.reconfigure(errors="replace")
+    try:
+        try:
+            return _run(arguments)
+        finally:  # also after a help text
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _say("Interrupted.", 130)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        _write_nowhere()
+        return 141
+    except OSError as error:
+        _write_nowhere()
+        where = error.filename or "The output"
+        return _say(f"{where} cannot be read or written ({error.strerror or error}).", 2)
+
+
+def _run(arguments):
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command is not _pretrain:
         parser.error(f"unknown arguments: {' '.join(rest)}")
+    importlib.import_module(options.needs)
+    if signal.getsignal(signal.SIGINT) is _leave:  # from here on there may be work to finish
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     from helpers.models import ModelNotAvailable
 
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)
+            warnings.showwarning = lambda message, *_: _say(message)
             options.command(options, rest)
-        sys.stdout.flush()
     except (ValueError, TypeError, ModelNotAvailable) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return _say(_for_the_shell(str(error), vars(options)), 2)
     return 0
+
+
+def _for_the_shell(sentence, options):
+    """A sentence for Python in the words of the shell: arguments as options, {name: value}."""
+    for pattern, words in SHELL_WORDS.items():
+        sentence = re.sub(pattern, words, sentence)
+    for name in options:
+        option = f"--{name.replace('_', '-')}"
+        sentence = re.sub(rf"\b{name}=(?=\S)", f"{option} ", sentence)
+        place = rf"\b{name}\b" if "_" in name else rf"^{name}\b(?= must)"  # or a plain word
+        sentence = re.sub(place, option, sentence)
+    return sentence
+
+
+def _say(sentence, status=0):
+    """One line on the standard error, where there is one; returns the status."""
+    with contextlib.suppress(OSError):
+        if sys.stderr is not None:
+            print(sentence, file=sys.stderr, flush=True)
+    return status
+
+
+def _write_nowhere():
+    """Let what is left of the output, which nobody can take, raise nothing at the end."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser():
@@ -44,10 +110,12 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_generate(commands)
     training = "train a pocket model from scratch"
-    commands.add_parser("pretrain", help=training, add_help=False).set_defaults(command=_pretrain)
+    commands.add_parser("pretrain", help=training, add_help=False).set_defaults(
+        command=_pretrain, needs="helpers.lab.pretraining"
+    )
     room = "download models for a room without a good connection"
     prefetch = commands.add_parser("prefetch", help=room)
-    prefetch.set_defaults(command=_prefetch)
+    prefetch.set_defaults(command=_prefetch, needs="helpers._plumbing.checkpoints")
     names = "such as gpt2 or bert-base-uncased"
     prefetch.add_argument("names", nargs="+", metavar="NAME", help=names)
     return parser
@@ -56,7 +124,7 @@ def _parser():
 def _add_generate(commands):
     shown = argparse.ArgumentDefaultsHelpFormatter
     generate = commands.add_parser("generate", help="continue a prompt", formatter_class=shown)
-    generate.set_defaults(command=_generate)
+    generate.set_defaults(command=_generate, needs="helpers.generation")
     add = generate.add_argument
     add("prompt", help="the text to continue")
     add("--model", default="pocket-gpt2", help="bundled, on the hub, or a folder")
@@ -80,7 +148,7 @@ def _generate(options, _):
     print(texts if isinstance(texts, str) else "\n\n".join(texts))
 
 
-def _pretrain(_, rest):
+def _pretrain(options, rest):
     """Hand the rest of the command line to the module that knows its own options."""
     from helpers.lab import pretraining
 
@@ -90,7 +158,9 @@ def _pretrain(_, rest):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     pretraining.add_arguments(parser)
-    pretraining.run(parser.parse_args(rest))
+    given = parser.parse_args(rest)
+    vars(options).update(vars(given))  # the names that sentences about them use
+    pretraining.run(given)
 
 
 def _prefetch(options, _):
@@ -99,12 +169,16 @@ def _prefetch(options, _):
     from helpers._plumbing.checkpoints import find, verify
 
     for name in options.names:
-        folder = find(name)
+        folder = find(name, folders=False)
         verify(folder, name)
-        megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+        megabytes = sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / 1e6
         print(f"{name}: {megabytes:,.1f} MB in {folder}")
-    print("For the room, copy the cache and set, on every computer:")
-    print(f"HF_HUB_CACHE={constants.HF_HUB_CACHE}\nHF_HUB_OFFLINE=1")
+    cache = str(constants.HF_HUB_CACHE)
+    for_powershell = cache.replace("'", "''")
+    print("For the room, copy the cache and set two variables on every computer. In PowerShell:")
+    print(f"$env:HF_HUB_CACHE='{for_powershell}'; $env:HF_HUB_OFFLINE='1'")
+    print("In any other shell, each after the word export:")
+    print(f"HF_HUB_CACHE={shlex.quote(cache)}\nHF_HUB_OFFLINE=1")
 
 
 if __name__ == "__main__":

@@ -9,15 +9,14 @@ replaced. Several blanks are filled independently.
 import re
 from typing import NamedTuple
 
-import torch
-
 from helpers._plumbing.checks import (
     check_targets,
     check_text,
     check_whole_number,
-    warn,
     warn_of_unknown_words,
 )
+from helpers._plumbing.passes import blank_logits
+from helpers._plumbing.words import warn
 
 BLANK = "[MASK]"
 
@@ -44,7 +43,7 @@ def fill_mask(lm, text, top_k=5, targets=None):
 
     Raises:
         ValueError, TypeError: no blank, an empty or too long text, a target that is not one token,
-            `top_k` below 1.
+            `top_k` below 1; weights that are not numbers.
 
     Example:
         >>> from helpers.models import load_masked_lm
@@ -52,24 +51,44 @@ def fill_mask(lm, text, top_k=5, targets=None):
         >>> len(fill_mask(lm, "Once upon a [MASK]")), len(fill_mask(lm, "[MASK] upon a [MASK]"))
         (5, 2)
     """
+    return fill_masks(lm, [text], top_k, targets)[0]
+
+
+def fill_masks(lm, texts, top_k=5, targets=None):
+    """What `fill_mask` says of each of several texts, from one pass of the model where they fit.
+
+    Example:
+        >>> from helpers.models import load_masked_lm
+        >>> lm = load_masked_lm("pocket-bert")
+        >>> [len(found) for found in fill_masks(lm, ["The [MASK]", "The [MASK] sat"], top_k=3)]
+        [3, 3]
+    """
     own = getattr(getattr(lm, "tokenizer", None), "mask_token", None) or BLANK
-    text = text.replace(BLANK, own) if isinstance(text, str) else text
-    encoding = check_text(lm, text, "masked")
-    ids, size = encoding.input_ids[0], lm.model.config.vocab_size  # [n_tokens]
-    places = (ids == lm.tokenizer.mask_token_id).nonzero()[:, 0].tolist()
-    if not places:
-        where = 'Write it where the blank is, as in "The [MASK] sat down."'
-        raise ValueError(f"The text has no [MASK]. {where}")
+    asked = []
+    for text in texts:
+        text = text.replace(BLANK, own) if isinstance(text, str) else text
+        ids, size = check_text(lm, text, "masked").input_ids[0], lm.model.config.vocab_size
+        if lm.tokenizer.mask_token_id not in ids.tolist():
+            where = 'Write it where the blank is, as in "The [MASK] sat down."'
+            raise ValueError(f"The text has no [MASK]. {where}")
+        spaces = [text[: it.start()].endswith(" ") for it in re.finditer(re.escape(own), text)]
+        choices = [range(size)] * len(spaces)
+        if targets is not None:
+            choices = [check_targets(lm, targets, space) for space in spaces]
+        asked.append((text, ids, spaces, choices))
     if (top_k := check_whole_number(top_k, "top_k")) > size:
         warn(f"top_k={top_k} exceeds the {size:,} tokens of the vocabulary: all come.")
-    spaces = [text[: blank.start()].endswith(" ") for blank in re.finditer(re.escape(own), text)]
-    choices = [range(size)] * len(spaces)
-    if targets is not None:
-        choices = [check_targets(lm, targets, space) for space in spaces]
-    warn_of_unknown_words(lm, text)
-    with torch.no_grad():
-        logits = lm.model(**encoding.to(lm.model.device)).logits[0, places].cpu()
+    for text, *_ in asked:
+        warn_of_unknown_words(lm, text)
+    logits = blank_logits(lm, [ids for _, ids, *_ in asked])
+    return [
+        _candidates(lm, scores, *one[1:], top_k) for scores, one in zip(logits, asked, strict=True)
+    ]
 
+
+def _candidates(lm, logits, ids, spaces, choices, top_k):
+    """The Candidates for the blanks of a text, from their logits [n_blanks, vocab]."""
+    places = (ids == lm.tokenizer.mask_token_id).nonzero()[:, 0].tolist()
     results = []
     for n, (probabilities, choice) in enumerate(zip(logits.softmax(-1), choices, strict=True)):
         shares, ranks = probabilities[list(choice)].topk(min(top_k, len(choice)))

@@ -20,6 +20,7 @@ from helpers._plumbing.checks import (
     enough_memory,
     warn_of_unknown_words,
 )
+from helpers._plumbing.passes import checked_logits
 
 
 class TokenProbability(NamedTuple):
@@ -48,7 +49,8 @@ def generate_text(
         top_k: draw among the so many likeliest tokens only; None or 0 cuts nothing.
         do_sample: draw at random, or (False) take the likeliest token each time; temperature and
             top_k then play no part, and only their types are checked.
-        seed: repeats the same draw, and leaves PyTorch's own random numbers as they were.
+        seed: repeats the same draw on the same device, and leaves PyTorch's own random numbers as
+            they were.
         num_return_sequences: how many continuations to write at once, at most 10,000; several come
             as a list.
         max_length: the most tokens of prompt and continuation together; if given, max_new_tokens
@@ -56,7 +58,7 @@ def generate_text(
 
     Raises:
         ValueError, TypeError: an argument that makes no sense, before the model runs; too little
-            memory.
+            memory, or weights that are not numbers.
 
     Example:
         >>> from helpers.models import load_causal_lm
@@ -80,6 +82,7 @@ def write_tokens(lm, ids, settings):
     """Add a token to each row of ids [n, n_tokens] again and again, until every row has ended.
 
     Yields the ids after each step. A step reads the newest tokens alone: the cache keeps the rest.
+    The random numbers are those of the model's device: another device draws another text.
     """
     generator, cache = None, None
     ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
@@ -90,7 +93,8 @@ def write_tokens(lm, ids, settings):
         unread = ids if cache is None else ids[:, -1:]
         with torch.no_grad():
             output = lm.model(unread, past_key_values=cache, use_cache=True)
-        logits, cache = output.logits[:, -1].float(), output.past_key_values  # [n, vocab]
+        logits = checked_logits(lm, output.logits[:, -1])  # [n, vocab]
+        cache = getattr(output, "past_key_values", None)  # GPT-1 and Mamba have none
         if settings.do_sample:
             ids = add_token(ids, logits, settings.temperature, settings.top_k, generator)
         else:
@@ -213,7 +217,7 @@ def next_token_logits(lm, text):
         True
     """
     with torch.no_grad():
-        return lm.model(encode(lm, text)).logits[0, -1].float()
+        return checked_logits(lm, lm.model(encode(lm, text)).logits[0, -1])
 
 
 def end_tokens(lm):

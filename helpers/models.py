@@ -5,7 +5,6 @@ why not and goes on with the bundled model. How files are found, read and downlo
 `_plumbing`.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +16,16 @@ from helpers._plumbing.checkpoints import (
     PURPOSE,
     ModelNotAvailable,
     checked_device,
+    context_of,
     find,
+    kind_of,
     names_of,
     on_disk,
+    pocket_vocabulary,
     read_model,
-    shown,
+    token_texts,
 )
+from helpers._plumbing.words import shown
 
 __all__ = ["KNOWN_MODELS", "LanguageModel", "ModelNotAvailable", "load_causal_lm", "load_masked_lm"]
 
@@ -33,6 +36,9 @@ class LanguageModel:
 
     The loaders return one; `LanguageModel(model, tokenizer, name)` makes one of a model of your
     own, and switches it to evaluation (no dropout).
+
+    Raises:
+        TypeError: something that is no model, or no tokenizer, of transformers.
 
     Example:
         >>> lm = load_causal_lm("pocket-gpt2")
@@ -45,12 +51,17 @@ class LanguageModel:
     name: str
 
     def __post_init__(self):
+        needed = (self.model, "can_generate"), (self.tokenizer, "convert_ids_to_tokens")
+        if wrong := [part for part, method in needed if not hasattr(part, method)]:
+            raise TypeError(f"It takes a model and a tokenizer, not {shown(wrong[0])}.")
         self.model.eval()
 
     @property
     def kind(self):
         """What it is for: "causal" or "masked"."""
-        return "causal" if self.model.can_generate() else "masked"
+        config = self.model.config
+        known = kind_of(getattr(config, "model_type", ""), getattr(config, "is_decoder", False))
+        return known or ("causal" if self.model.can_generate() else "masked")
 
     @property
     def n_params(self):
@@ -60,11 +71,7 @@ class LanguageModel:
     @property
     def context(self):
         """The largest number of tokens that the model can read at once."""
-        embeddings = getattr(self.model.base_model, "embeddings", None)
-        padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
-        # RoBERTa counts positions from its padding index on
-        unused = 0 if padding is None else padding + 1
-        return self.model.config.max_position_embeddings - unused
+        return context_of(self.model, self.tokenizer)
 
     @cached_property
     def vocabulary(self):
@@ -72,25 +79,12 @@ class LanguageModel:
 
         A token that is only a part of a character is shown as the tokenizer spells it.
         """
-        ids, size = range(len(self.tokenizer)), self.model.config.vocab_size
-        spelled = [
-            token.replace("▁", " ") for token in self.tokenizer.convert_ids_to_tokens(list(ids))
-        ]
-        decoded = self.tokenizer.batch_decode(
-            [[i] for i in ids], clean_up_tokenization_spaces=False
-        )
-        texts = [
-            s if "\ufffd" in d or s == f" {d}" else d for s, d in zip(spelled, decoded, strict=True)
-        ]
-        return (texts + [""] * size)[:size]
+        return token_texts(self.tokenizer, self.model.config.vocab_size)
 
     @cached_property
     def knows_whole_words_only(self):
-        """Whether each token is a whole word, as in a pocket model; all else is read in bytes."""
-        backend = self.tokenizer.backend_tokenizer if self.tokenizer.is_fast else None
-        if not getattr(getattr(backend, "model", None), "ignore_merges", False):
-            return False
-        return not json.loads(backend.to_str())["model"]["merges"]
+        """Whether its tokens are those of a pocket model: whole words, and bytes for all else."""
+        return pocket_vocabulary().items() <= self.tokenizer.get_vocab().items()
 
     def unknown_words(self, text):
         """The words of the text that a pocket model has never seen; always none for a real model.

@@ -127,7 +127,12 @@ def predict(name, question, choices=None, unit=""):
     keep()
     items = "".join(f"<li>{html.escape(choice)}</li>" for choice in choices or ())
     card = _Card(question, f"<ul>{items}</ul>", box, kept)
-    card.guess = lambda value: setattr(box, "value", value)
+
+    def guess(value):
+        box.value = value
+        keep({"new": box.value})  # also where the box has said so from the start
+
+    card.guess = guess
     return card
 
 
@@ -178,15 +183,15 @@ def exercise(solution, cases, mistakes=None, hint=""):
         >>> check(lambda x: 2 * x).text
         'Not yet. That doubles: multiply x with itself.'
     """
-    wanted, wrong = [solution(*case) for case in cases], {}
+    wanted, wrong = _plain([solution(*case) for case in cases]), {}
     for diagnosis, mistake in (mistakes or {}).items():
-        wrong[diagnosis] = [mistake(*case) for case in cases]
+        wrong[diagnosis] = _plain([mistake(*case) for case in cases])
         if _same(wrong[diagnosis], wanted):
             alike = f"No case tells this mistake from the solution: {diagnosis!r}."
             raise ValueError(f"{alike} Add one that does.")
 
     def check(answer):
-        values = [answer(*case) for case in cases]
+        values = _plain([answer(*case) for case in cases])
         if _same(values, wanted):
             return _verdict("Solved.", f"Right in all {len(cases)} cases.", _GOOD)
         if all(value is None or value is ... for value in values):
@@ -196,11 +201,21 @@ def exercise(solution, cases, mistakes=None, hint=""):
                 return _verdict("Not yet.", diagnosis, _OTHER)
         rows = zip(cases, values, wanted, strict=True)
         case, value, right = next(row for row in rows if not _same(*row[1:]))
-        called = ", ".join(map(repr, case))
+        called = ", ".join(map(repr, _plain(case)))
         told = f"For ({called}) it gives {value!r}, not {right!r}. {hint}"
         return _verdict("Not yet.", told, _OTHER)
 
     return check
+
+
+def _plain(value):
+    """A value without its library: arrays, tensors and tables as lists and dictionaries."""
+    for name in ("tolist", "to_dict"):
+        if callable(convert := getattr(value, name, None)):
+            return _plain(convert())
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    return {key: _plain(one) for key, one in value.items()} if type(value) is dict else value
 
 
 def _same(a, b):

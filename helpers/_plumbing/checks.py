@@ -5,13 +5,12 @@ silently.
 """
 
 import math
-import sys
-import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import NamedTuple
 
-from helpers._plumbing.checkpoints import PURPOSE, is_short_memory, shown
+from helpers._plumbing.checkpoints import PURPOSE, is_short_memory
+from helpers._plumbing.words import shown, warn
 
 LOWEST_TEMPERATURE = 0.001  # divided by less, logits leave the range of 32-bit numbers
 LONGEST_TOKEN = 128  # characters; that of GPT-2 and above that of most
@@ -50,7 +49,19 @@ def check_text(lm, text, kind):
     if (n := encoding.input_ids.shape[1]) > lm.context:
         fit = f"{lm.name!r} reads at most {lm.context:,}: shorten it."
         raise ValueError(f"The text has {n:,} tokens. {fit}")
+    check_ids(lm, encoding.input_ids[0].tolist())
     return encoding
+
+
+def check_ids(lm, ids):
+    """Refuse token ids that the model has no weights for: its tokenizer has had tokens added."""
+    size = lm.model.config.vocab_size
+    if unknown := [i for i in ids if i >= size]:
+        token = lm.tokenizer.convert_ids_to_tokens(unknown[0])
+        problem = f"The text holds {shown(token)}, which only the tokenizer of {lm.name!r} knows"
+        fit = f"it is token {unknown[0]:,}, and the model knows {size:,}"
+        advice = "Leave it out, or use model.resize_token_embeddings and train the model on it."
+        raise ValueError(f"{problem}: {fit}. {advice}")
 
 
 def encode(lm, prompt):
@@ -148,7 +159,7 @@ def enough_memory(lm, count):
         problem = f"The memory of {lm.model.device} does not suffice to write {count:,} texts"
         advice = "Write fewer at once (num_return_sequences), shorter ones (max_new_tokens)"
         sentence = f"{problem} with {lm.name!r}. {advice}, or load a smaller model."
-        raise ValueError(sentence) from None
+        raise ValueError(sentence) from error
 
 
 def check_targets(lm, targets, after_space):
@@ -177,17 +188,8 @@ def check_targets(lm, targets, after_space):
 def warn_of_unknown_words(lm, text):
     """Say in one line which words of the text a pocket model has never seen."""
     if words := lm.unknown_words(text):
-        shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
-        warn(f"{lm.name} has never seen: {shown}. It reads them byte by byte.")
-
-
-def warn(sentence):
-    """Warn, pointing at the line outside this package that led here."""
-    frame, level = sys._getframe(), 1
-    while frame.f_back and frame.f_globals["__name__"].startswith("helpers."):
-        frame, level = frame.f_back, level + 1
-    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence)
-    warnings.warn(printable, stacklevel=level)
+        named = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
+        warn(f"{lm.name} has never seen: {named}. It reads them byte by byte.")
 
 
 def plain_number(value, name, kind):

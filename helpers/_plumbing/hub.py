@@ -25,32 +25,50 @@ from huggingface_hub import (
     HfApi,
     constants,
     get_hf_file_metadata,
+    get_token,
     hf_hub_url,
     is_offline_mode,
     try_to_load_from_cache,
 )
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
-from huggingface_hub.file_download import http_get, repo_folder_name
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.file_download import http_get  # not documented; what is keeps no part whole
 from huggingface_hub.utils import WeakFileLock, build_hf_headers
 from tqdm.auto import tqdm
 
 START_SECONDS = 30  # for a process to start; the network plays no part in it
 ANSWER_SECONDS = 3  # a hub that has not answered by then counts as absent
 STALL_SECONDS = 5  # a download that brings no byte for so long counts as broken
+OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")  # either forbids downloads
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 REMEDIES = {  # by the word that a transfer ends with
     "refused": None,
     "unknown": "Check the spelling, or log in with `hf auth login`.",
+    "token": "Renew it with `hf auth login`, or unset HF_TOKEN: public models need none.",
+    "certificates": "Set it right, or unset it.",
     "unwritable": "Free some space there, or set HF_HOME to another folder and restart Python.",
     "changed": "Load it again. If that fails too, something on the way here changes the data.",
 }
 
 
 class DownloadFailed(Exception):
-    """The files could not be had: the reason, as half a sentence, and a `remedy` if known."""
+    """The files could not be had: the reason, as half a sentence, and a `remedy` if known.
 
-    def __init__(self, reason, remedy=None):
+    Without one, a later attempt may help: `first` says what it takes.
+    """
+
+    def __init__(self, reason, remedy=None, first="With a connection,"):
         super().__init__(reason)
-        self.remedy = remedy
+        self.remedy, self.first = remedy, first
+
+
+def cache_of(name):
+    """The folder of the local cache for a model, by the layout that huggingface_hub documents.
+
+    Example:
+        >>> cache_of("somebody/llama").name
+        'models--somebody--llama'
+    """
+    return Path(constants.HF_HUB_CACHE).absolute() / "--".join(["models", *name.split("/")])
 
 
 def cached_folder(name):
@@ -70,9 +88,12 @@ def fetch(name, *patterns):
             5, or it fails.
     """
     if is_offline_mode():
-        raise DownloadFailed("HF_HUB_OFFLINE is set, so nothing is downloaded")
+        variable = next(filter(os.environ.get, OFFLINE), OFFLINE[0])
+        why = f"{variable} is set, so nothing is downloaded"
+        raise DownloadFailed(why, first=f"Unset {variable}, restart Python and")
     here, paths = str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")
     settings = {
+        "PYTHONSAFEPATH": "1",  # a helpers.py of the working folder is not this package
         "PYTHONPATH": os.pathsep.join([here, paths] if paths else [here]),
         "HF_ENDPOINT": constants.ENDPOINT,
         "HF_HUB_CACHE": str(constants.HF_HUB_CACHE),
@@ -172,38 +193,61 @@ def _transfer(name, *patterns):
     """What the other process does: download the files that match and are missing."""
     constants.DOWNLOAD_CHUNK_SIZE = 2**16  # with the usual 10 MB, slow would look like broken
     print("asking", flush=True)
-    hub, cache = constants.ENDPOINT, Path(constants.HF_HUB_CACHE)
     try:
-        there = HfApi().model_info(name, files_metadata=True).siblings
-        sizes = {file.rfilename: file.size for file in there if "/" not in file.rfilename}
-        wanted = [file for pattern in patterns for file in sizes if fnmatch(file, pattern)]
-        _bring_missing(name, {file: sizes[file] for file in wanted}, cache)
-    except RepositoryNotFoundError:
-        shown = "or shows it only to some who are logged in"
-        print(f"unknown {hub} has no model of that name, {shown}")
+        model = HfApi().model_info(name, files_metadata=True)
     except HfHubHTTPError as error:
-        wait = error.response.headers.get("Retry-After")
-        again = f" and wants to be asked again in {wait} seconds" if wait else ""
-        print(f"refused {hub} answered with error {error.response.status_code}{again}")
+        return print(_refusal(error))
+    except OSError as error:  # nothing has been written yet: no connection could be made
+        if not (variable := next(filter(os.environ.get, CERTIFICATES), "")):
+            raise
+        named = f"{variable} names {os.environ[variable]}, which holds no certificates"
+        return print(f"certificates {named} ({error.strerror or error})")
+    sizes = {file.rfilename: file.size for file in model.siblings if "/" not in file.rfilename}
+    wanted = [file for pattern in patterns for file in sizes if fnmatch(file, pattern)]
+    try:
+        _bring_missing(name, {file: sizes[file] for file in wanted}, model.sha)
+    except HfHubHTTPError as error:
+        print(_refusal(error))
     except OSError as error:
         if error.errno is None:  # not the system's: the library raises such, too
             raise
+        cache = constants.HF_HUB_CACHE
         print(f"unwritable the cache folder {cache} cannot be written ({error.strerror})")
 
 
-def _bring_missing(name, sizes, cache):
-    """Download the files of {file: size} that the cache lacks, when no other process does so."""
-    home = cache / repo_folder_name(repo_id=name, repo_type="model")
+def _refusal(error):
+    """The line that tells of a hub's refusal."""
+    hub, status = constants.ENDPOINT, error.response.status_code
+    if status == 401 and get_token() and not isinstance(error, GatedRepoError):
+        return f"token {hub} does not accept your token: it has expired, or is mistyped"
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            f"unknown {hub} has no model of that name, or shows it only to some who are logged in"
+        )
+    wait = error.response.headers.get("Retry-After")
+    again = f" and wants to be asked again in {wait} seconds" if wait else ""
+    return f"refused {hub} answered with error {status}{again}"
+
+
+def _bring_missing(name, sizes, commit):
+    """Download what the cache lacks of a commit's {file: size}, when no other process does so."""
+    home = cache_of(name)
     for folder in ("blobs", "refs"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     with _alone(home / "transfer.lock"):
-        missing = [f for f in sizes if not isinstance(try_to_load_from_cache(name, f), str)]
+        missing = [
+            file
+            for file in sizes
+            if not isinstance(try_to_load_from_cache(name, file, revision=commit), str)
+        ]
         total = sum(sizes[file] or 0 for file in missing)
         begun = sum(part.stat().st_size for part in home.glob("blobs/*.part"))
-        _check_space(cache, total - begun)
+        _check_space(home, total - begun)
         print("total", total, flush=True)
         for file in missing:
             _bring(name, file, sizes[file], home)
+        if sizes and not missing:  # an older commit may be the one in use
+            (home / "refs" / "main").write_text(commit)
 
 
 def _check_space(cache, needed):

@@ -37,7 +37,7 @@ def bars_html(bars, caption=""):
     with_truth = any(bar.truth is not None for bar in bars)
     rows = []
     for bar in bars:
-        label = html.escape(bar.label)
+        label = visible(bar.label)
         if bar.is_token:
             label = f'<code title="{label}">{visible(bar.label, keep="") or "(none)"}</code>'
         drawn = f'<i style="width:{100 * bar.probability:.2f}%"></i>'

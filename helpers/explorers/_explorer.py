@@ -1,16 +1,16 @@
 """What the explorers share: a status, errors on the page, code to copy, models to pick."""
 
-import html
 from contextlib import contextmanager
 
 import ipywidgets as widgets
 
 from helpers.charts import LiveView, Picture
-from helpers.explorers._bars import status_html
+from helpers.explorers._bars import status_html, visible
 from helpers.explorers._controls import sized
-from helpers.models import KNOWN_MODELS, ModelNotAvailable
+from helpers.models import KNOWN_MODELS
 
-FOR_THE_READER = (ValueError, TypeError, ModelNotAvailable)  # errors made for the page
+# Errors made for the page, and those of a device in the middle of its work
+FOR_THE_READER = (ValueError, TypeError, RuntimeError)
 
 
 def never_seen(lm, text):
@@ -30,7 +30,7 @@ class Explorer(LiveView):
     def __init__(self, what):
         sentence = f"{what}, alive in a running notebook."
         super().__init__(
-            Picture(f"<p><em>{html.escape(sentence)}</em></p>", sentence),
+            Picture(f"<p><em>{visible(sentence)}</em></p>", sentence),
             layout={"max_width": "780px"},
         )
         self.status = widgets.HTML()

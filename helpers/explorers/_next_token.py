@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from helpers._plumbing.passes import checked_logits
 from helpers.explorers._bars import Bar
 from helpers.generation import distribution, kept_by
 from helpers.lab import pocketweb
@@ -29,8 +30,8 @@ def reach(lm, text, ids, cache=None):
     with torch.no_grad():
         unread = ids if cache is None else ids[:, -1:]
         output = lm.model(unread, past_key_values=cache, use_cache=True)
-    logits = output.logits[0, -1].float().cpu()  # [vocab]
-    return Place(ids, output.past_key_values, logits, _truth(lm, text))
+    logits = checked_logits(lm, output.logits[0, -1]).cpu()  # [vocab]
+    return Place(ids, getattr(output, "past_key_values", None), logits, _truth(lm, text))
 
 
 def _truth(lm, text):

@@ -1,22 +1,23 @@
 """Show as code: the plain transformers scripts that do what the explorers show."""
 
+from helpers._plumbing.checkpoints import checked_device
 from helpers.models import KNOWN_MODELS
 
 _LOAD = """\
 from transformers import AutoModelFor{Kind}LM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained({name!r})
-model = AutoModelFor{Kind}LM.from_pretrained({name!r})
+model = AutoModelFor{Kind}LM.from_pretrained({name!r}){to}
 """
 _LOAD_OURS = """\
 from helpers.models import load_{kind}_lm
 
-lm = load_{kind}_lm({name!r})
+lm = load_{kind}_lm({name!r}{there})
 tokenizer, model = lm.tokenizer, lm.model
 """
 _GENERATE = """
 prompt = {prompt!r}
-ids = tokenizer(prompt, return_tensors="pt").input_ids  # [1, n_tokens]
+ids = tokenizer(prompt, return_tensors="pt").input_ids.to(model.device)  # [1, n_tokens]
 torch.manual_seed({seed})
 output = model.generate(
     ids,
@@ -30,7 +31,7 @@ output = model.generate(
 print(tokenizer.decode(output[0], skip_special_tokens=True))
 """
 _ASK = """\
-inputs = tokenizer({text!r}, return_tensors="pt")
+inputs = tokenizer({text!r}, return_tensors="pt").to(model.device)
 with torch.no_grad():
     logits = model(**inputs).logits[0]  # [n_tokens, vocab]
 best = logits[{place}].flatten().softmax(-1).topk(5)
@@ -40,14 +41,14 @@ for share, token in zip(*best):
 _PIPELINE = """\
 from transformers import pipeline
 
-fill = pipeline("fill-mask", model={name!r})
+fill = pipeline("fill-mask", model={name!r}{there})
 """
 _PIPELINE_OURS = """\
 from transformers import pipeline
 from helpers.models import load_masked_lm
 
-lm = load_masked_lm({name!r})
-fill = pipeline("fill-mask", model=lm.model, tokenizer=lm.tokenizer)
+lm = load_masked_lm({name!r}{there})
+fill = pipeline("fill-mask", model=lm.model, tokenizer=lm.tokenizer{there})
 """
 _FILL = """\
 found = fill({text!r}, top_k={n}{targets})
@@ -60,7 +61,11 @@ for candidates in {found}:
 def _loading(lm, from_hub=_LOAD, ours=_LOAD_OURS):
     known = KNOWN_MODELS.get(lm.name)
     template = from_hub if known and not known.is_bundled else ours
-    return template.format(name=lm.name, kind=lm.kind, Kind=lm.kind.title())
+    names = {"name": lm.name, "kind": lm.kind, "Kind": lm.kind.title()}
+    device, best = lm.model.device, checked_device(None)
+    to = "" if device.type == "cpu" else f".to({str(device)!r})"  # transformers loads to the CPU
+    there = "" if device.type == best.type else f", device={str(device)!r}"  # the rest to the best
+    return template.format(**names, to=to, there=there)
 
 
 def generation_script(lm, prompt, seed, n, temperature, top_k):

@@ -1,24 +1,23 @@
 """Blanks in a text: what a masked language model would write there as the right side appears.
 
-The answers are those of `fill_mask`, asked once for every length of the right context when the
-text, the words to compare or the model changes. Moving the slider only shows another of them. Left
-out: the joint probability of several blanks, which no masked model gives.
+The answers are those of `fill_mask`, asked for every length of the right context at once when the
+text, the words to compare or the model has changed. Moving the slider only shows another of them.
+Left out: the joint probability of several blanks, which no masked model gives.
 """
 
-import html
 import re
 import warnings
 from typing import NamedTuple
 
 import ipywidgets as widgets
 
-from helpers._plumbing.checks import check_whole_number
+from helpers._plumbing.checks import check_text, check_whole_number
 from helpers.charts import Picture
 from helpers.explorers._bars import Bar, bar_lines, bars_html, status_html, visible
 from helpers.explorers._controls import labelled, row, sized
 from helpers.explorers._explorer import ModelExplorer, never_seen
 from helpers.explorers._scripts import fill_script
-from helpers.fill_mask import BLANK, fill_mask
+from helpers.fill_mask import BLANK, fill_masks
 from helpers.lab import pocketweb
 from helpers.models import load_masked_lm
 
@@ -45,18 +44,22 @@ class View(NamedTuple):
 
 def _views(lm, text, targets):
     """A View for each length of the right context. The errors are those of `fill_mask`."""
-    views = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the status names unknown words
-        fill_mask(lm, text, 1, targets)
-        left, _, right = text.replace(lm.tokenizer.mask_token, BLANK).partition(BLANK)
+        check_text(lm, text, "masked")
+        left, blank, right = text.replace(lm.tokenizer.mask_token, BLANK).partition(BLANK)
         cuts = [0, *(word.end() for word in WORD.finditer(right))][: ONE_BY_ONE + 1]
-        for cut in [*cuts[:-1], len(right)]:
-            shown = left + BLANK + right[:cut]
-            blanks = fill_mask(lm, shown, CANDIDATES_SHOWN, targets)
-            single = shown.count(BLANK) == 1
-            truth = pocketweb.blank(shown) if single and lm.knows_whole_words_only else {}
-            views.append(View(shown, right[cut:], [blanks] if single else blanks, truth))
+        shown = [left + blank + right[:cut] for cut in [*cuts[:-1], len(right)]]
+        answers = fill_masks(lm, shown, CANDIDATES_SHOWN, targets)
+    views = []
+    for text, blanks in zip(shown, answers, strict=True):
+        single = text.count(BLANK) == 1
+        truth = pocketweb.blank(text) if single and lm.knows_whole_words_only else {}
+        views.append(
+            View(
+                text, right[len(text) - len(left + BLANK) :], [blanks] if single else blanks, truth
+            )
+        )
     return views
 
 
@@ -72,7 +75,7 @@ def _view_html(lm, view):
     right = view.shown.partition(BLANK)[2]
     shown, hidden = (len(WORD.findall(part)) for part in (right, view.hidden))
     sentence = f"{shown} of {shown + hidden} words to the right shown; likeliest: {', '.join(best)}"
-    caption = f"<small>{html.escape(f'{lm.name}; · is a space. {_remark(lm, view)}')}</small>"
+    caption = f"<small>{visible(f'{lm.name}; · is a space. {_remark(lm, view)}')}</small>"
     pair = f'<div class="lmm-pair lmm-blanks">{columns}{caption}</div>'
     return _text_html(view) + pair, sentence, tables
 
@@ -152,7 +155,8 @@ class FillMaskExplorer(ModelExplorer):
         self._views = _views(lm, text, targets)
         super().__init__(f"A text with blanks and a slider on {lm.name}")
         model = self._offer(lm, MASKED_MODELS)
-        self.text = sized(widgets.Textarea(text, description="text", rows=2), "auto")
+        box = widgets.Textarea(text, description="text", rows=2, continuous_update=False)
+        self.text = sized(box, "auto")
         words = ", ".join(targets or ())
         self.targets = sized(widgets.Text(words, description="targets"), "330px")
         self.targets.placeholder = "such as cat, dog, then Enter"

@@ -1,21 +1,20 @@
 """One text, read in two ways: from the left by a causal model, around a blank by a masked one.
 
-The words behind the blank are revealed one by one. Both models read when the text changes, once for
-every number of revealed words; moving the slider only picks what they said then. The rows are the
-same in both tables at every place of the slider, so that all that changes is the bars. A word
+The words behind the blank are revealed one by one. Both models read when the text changes, for all
+numbers of revealed words at once; moving the slider only picks what they said then. The rows are
+the same in both tables at every place of the slider, so that all that changes is the bars. A word
 counts with and without the space before it, as the models of the hub do not agree where that space
 belongs. Left out: several blanks.
 """
 
-import html
 import re
 from collections import Counter
 from typing import NamedTuple
 
 import ipywidgets as widgets
-import torch
 
 from helpers._plumbing.checks import check_text, check_whole_number
+from helpers._plumbing.passes import blank_logits
 from helpers.charts import Picture
 from helpers.explorers._bars import Bar, bars_html, status_html, visible
 from helpers.explorers._controls import labelled, row, sized
@@ -41,13 +40,16 @@ class Readings(NamedTuple):
 def _read(causal, masked, text):
     """Let both models read a text: the masked one at every place of the slider."""
     left, before, words = _split(causal, masked, text)
-    asked = [(causal, next_token_logits, pocketweb.next_token, before)]
-    for n in range(len(words) + 1):
-        asked.append((masked, _blank_logits, pocketweb.blank, left + BLANK + "".join(words[:n])))
+    shown = [left + BLANK + "".join(words[:n]) for n in range(len(words) + 1)]
+    own = [text.replace(BLANK, masked.tokenizer.mask_token) for text in shown]
+    scores = blank_logits(masked, [check_text(masked, text, "masked").input_ids[0] for text in own])
+    asked = [(causal, next_token_logits(causal, before), pocketweb.next_token, before)]
+    asked += [(masked, x[0], pocketweb.blank, t) for x, t in zip(scores, shown, strict=True)]
     said, true = [], []
-    for lm, logits, exact, x in asked:
-        said.append(_by_word(zip(lm.vocabulary, logits(lm, x).softmax(-1).tolist(), strict=True)))
-        true.append(_by_word(exact(x).items() if lm.knows_whole_words_only else ()))
+    for lm, logits, exact, text in asked:
+        chances = logits.softmax(-1).tolist()
+        said.append(_by_word(zip(lm.vocabulary, chances, strict=True)))
+        true.append(_by_word(exact(text).items() if lm.knows_whole_words_only else ()))
     highest = Counter()
     for probabilities in said + true:
         highest |= probabilities  # the larger one for each word
@@ -69,15 +71,6 @@ def _split(causal, masked, text):
     before = left.removesuffix(" ")
     check_text(causal, before, "causal")
     return left, before, re.findall(r"\s*\S+(?:\s+$)?", right[0])
-
-
-def _blank_logits(lm, text):
-    """The scores [vocab] of a masked model for the blank in a text."""
-    encoding = check_text(lm, text.replace(BLANK, lm.tokenizer.mask_token), "masked")
-    encoding = encoding.to(lm.model.device)
-    with torch.no_grad():
-        logits = lm.model(**encoding).logits[0]  # [n_tokens, vocab]
-    return logits[encoding.input_ids[0] == lm.tokenizer.mask_token_id][0].float()
 
 
 def _by_word(pairs):
@@ -105,7 +98,7 @@ def _panels(causal, masked, readings, n):
         text = f"{visible(left)}<mark>?</mark>{visible(''.join(words[:seen]))}{hidden}"
         plural = "s" if seen != 1 else ""
         caption = f"It sees all before the blank and {seen or 'no'} word{plural} behind it."
-        head = f'<p class="lmm-sees"><strong>{html.escape(lm.name)}</strong>{text}</p>'
+        head = f'<p class="lmm-sees"><strong>{visible(lm.name)}</strong>{text}</p>'
         panels.append(head + bars_html(bars, caption))
         best = max(bars[:-1], key=lambda bar: bar.probability)
         guesses.append(f"{lm.name} guesses {best.label!r} ({best.probability:.1%})")

@@ -12,7 +12,8 @@ import warnings
 import ipywidgets as widgets
 import torch
 
-from helpers._plumbing.checks import check_sampling, encode
+from helpers._plumbing.checks import check_run, check_sampling, check_whole_number, encode
+from helpers._plumbing.words import brief
 from helpers.charts import Picture
 from helpers.explorers._bars import bar_lines, bars_html, status_html, texts_html
 from helpers.explorers._controls import button, labelled, row, sized
@@ -23,6 +24,7 @@ from helpers.generation import add_token, decode_after, end_tokens, generate_tex
 from helpers.models import load_causal_lm
 
 CAUSAL_MODELS = ("pocket-gpt2", "gpt2", "distilgpt2", "gpt2-medium")
+LAST_SEED = 2**31 - 4  # that a box can hold, with three more for *Four seeds*
 
 
 def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
@@ -71,17 +73,21 @@ class SamplingExplorer(ModelExplorer):
         seed=0,
         max_new_tokens=40,
     ):
-        encode(lm, prompt)
         temperature, top_k = check_sampling(temperature, top_k, lm)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the status names unknown words
+            _, settings = check_run(lm, prompt, max_new_tokens, 1, None, True, seed, None)
+        seed = 0 if seed is None else check_whole_number(seed, "seed", 0, LAST_SEED)
         super().__init__(f"Sliders on {lm.name}")
         self._writing, model = None, self._offer(lm, CAUSAL_MODELS)
         self.prompt = sized(widgets.Textarea(prompt, description="prompt", rows=2), "auto")
-        self.seed = widgets.BoundedIntText(seed, min=0, max=2**31 - 4, description="seed")
-        limits = {"min": 1, "max": lm.context}
-        self.tokens = widgets.BoundedIntText(max_new_tokens, description="tokens", **limits)
+        self.prompt.continuous_update = False
+        self.seed = widgets.BoundedIntText(seed, min=0, max=LAST_SEED, description="seed")
+        limits = {"min": 1, "max": lm.context, "description": "tokens"}
+        self.tokens = widgets.BoundedIntText(settings.max_new_tokens, **limits)
         self.bars, self.written, self.seeds = (widgets.HTML() for _ in range(3))
-        for control in (self.prompt, self.seed):
-            control.observe(self._restart, names="value")
+        self.prompt.observe(self._restart, names="value")
+        self.seed.observe(self._restart, names="value")
         self.children = [
             self.prompt,
             row(model, sized(self.seed), sized(self.tokens)),
@@ -128,10 +134,10 @@ class SamplingExplorer(ModelExplorer):
                 full = f"{self.lm.name} reads {self.lm.context} tokens at most."
                 why = "The model ended its text." if self._ended else full
                 raise ValueError(f"{why} Start over, or change the seed or the prompt.")
-            ids = add_token(place.ids.cpu(), place.logits[None], *self._settings(), self._random)
+            logits = place.logits[None].to(place.ids.device)  # where generate_text draws, too
+            ids = add_token(place.ids, logits, *self._settings(), self._random)  # [1, n_tokens + 1]
             self._ended = ids[0, -1].item() in end_tokens(self.lm)
             if not self._ended:
-                ids = ids.to(place.ids.device)  # [1, n_tokens + 1]
                 text = self.prompt.value + self._new_text(ids)
                 self._place = reach(self.lm, text, ids, place.cache)
             self._arrive()
@@ -172,7 +178,7 @@ class SamplingExplorer(ModelExplorer):
         self._place, self.seeds.value = None, ""
         with self._errors_on_page(self.bars):
             self._start, self._ended = encode(self.lm, self.prompt.value), False
-            self._random = torch.Generator().manual_seed(self.seed.value)
+            self._random = torch.Generator(self._start.device).manual_seed(self.seed.value)
             self._place = reach(self.lm, self.prompt.value, self._start)
             self._arrive()
 
@@ -214,6 +220,7 @@ class SamplingExplorer(ModelExplorer):
             self.write()
         else:
             self._writing = asyncio.get_running_loop().create_task(self._write_slowly())
+            self._writing.add_done_callback(self._after_writing)
             self._write_button.description, self._write_button.icon = "Stop", "stop"
 
     async def _write_slowly(self):
@@ -221,8 +228,14 @@ class SamplingExplorer(ModelExplorer):
             if not self.step():
                 break
             await asyncio.sleep(0.02)  # the kernel answers the sliders meanwhile
-        self._writing = None
-        self._stop()
+
+    def _after_writing(self, task):
+        """The button says "Write" again, and the page what went wrong, if anything did."""
+        if task is self._writing:
+            self._writing = None
+            self._stop()
+        if not task.cancelled() and (error := task.exception()):
+            self.status.value = status_html("", f"Writing stopped. {brief(error)}")
 
     def _stop(self):
         if self._writing is not None:

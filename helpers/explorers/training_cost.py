@@ -8,9 +8,11 @@ people, and what using the model costs.
 import functools
 import html
 import math
+from numbers import Real
 
 import ipywidgets as widgets
 
+from helpers._plumbing.checks import plain_number
 from helpers.charts import Picture
 from helpers.explorers._bars import status_html
 from helpers.explorers._controls import labelled, row
@@ -36,7 +38,7 @@ def training_cost(**inputs):
 
     Raises:
         TypeError: an input that is not one of INPUTS.
-        ValueError: an input below the lowest or above the highest value.
+        ValueError, TypeError: an input below the lowest or above the highest value, or no number.
 
     Example:
         >>> cost = training_cost(billion_params=175, billion_tokens=300)  # GPT-3
@@ -47,6 +49,7 @@ def training_cost(**inputs):
         raise TypeError(f"There is no input {min(unknown)!r}. There are: {', '.join(INPUTS)}.")
     given = {name: inputs.get(name, start) for name, (_, start, *_) in INPUTS.items()}
     for name, (_, _, low, high) in INPUTS.items():
+        given[name] = plain_number(given[name], name, Real)
         if not low <= given[name] <= high:
             raise ValueError(f"{name} must lie between {low} and {high:,}, and is {given[name]}.")
     n, d = 1e9 * given["billion_params"], 1e9 * given["billion_tokens"]

@@ -15,10 +15,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from helpers._plumbing.checks import check_text, check_whole_number
+from helpers._plumbing.passes import checked_logits
+from helpers._plumbing.words import shown
 from helpers.lab import pocketweb
 
 LABELS = 6  # that a row of labelled examples may choose from
 LABELLED = 2  # of them in a row
+MOST_EXAMPLES = 7  # in a row, before the one that is asked
 
 
 class Item(NamedTuple):
@@ -45,13 +49,23 @@ class Score(NamedTuple):
     standard_error: float
 
 
+def _check_drawing(n_items, seed):
+    check_whole_number(n_items, "n_items", 1)
+    check_whole_number(seed, "seed", 0)
+
+
 def sums(digits, n_items, seed=0):
     """Sums of two numbers of so many digits that pre-training leaves out; ten or so of one digit.
+
+    Raises:
+        ValueError, TypeError: no whole number of items above zero, or of digits from 1 to 15.
 
     Example:
         >>> [item.prompt + item.answer for item in sums(2, 1)]
         ['59+63=122']
     """
+    check_whole_number(digits, "digits", 1, 15)
+    _check_drawing(n_items, seed)
     numbers = range(0 if digits == 1 else 10 ** (digits - 1), 10**digits)
     rng, items, tried = random.Random(seed), {}, 0
     while len(items) < n_items and tried < 200 * n_items:
@@ -65,10 +79,15 @@ def sums(digits, n_items, seed=0):
 def echoes(n_words, n_items, seed=0):
     """A phrase of so many random words, said twice; the answer says it once more.
 
+    Raises:
+        ValueError, TypeError: no whole number of words or of items above zero.
+
     Example:
         >>> [item.answer for item in echoes(3, 1)]
         [' trumpet spider lamp']
     """
+    check_whole_number(n_words, "n_words")
+    _check_drawing(n_items, seed)
     words = sorted(
         {
             word
@@ -92,10 +111,16 @@ def few_shot(n_examples, n_items, seed=0, right_labels=True):
     did not read them. A blind guess says one of the two, if there is an example, and else any
     label.
 
+    Raises:
+        ValueError, TypeError: no whole number of items above zero, or of examples from 0 to 7, the
+            most that PocketWeb has in a row.
+
     Example:
         >>> few_shot(2, 1)[0].prompt.count(chr(10))
         2
     """
+    check_whole_number(n_examples, "n_examples", 0, MOST_EXAMPLES)
+    _check_drawing(n_items, seed)
     rng, items = random.Random(seed), []
     for round in itertools.count():
         for text in pocketweb.sample(500, seed * 1000 + round, ["examples"]):
@@ -120,11 +145,15 @@ def few_shot(n_examples, n_items, seed=0, right_labels=True):
 def story_questions(n_items, seed=0):
     """Who did what to whom: a short text about people, and a question that a name answers.
 
+    Raises:
+        ValueError, TypeError: no whole number of items above zero.
+
     Example:
         >>> item = story_questions(1)[0]
         >>> item.answer.strip() in item.prompt
         True
     """
+    _check_drawing(n_items, seed)
     items = []
     for round in itertools.count():
         for text in pocketweb.sample(500, seed * 1000 + round, ["role"]):
@@ -150,14 +179,20 @@ ITEMS = {  # ability: its items
 def answer(lm, items, batch_size=64):
     """Ask a model: an `Answer` for each item, in their order.
 
+    Raises:
+        ValueError: an item that the model cannot be asked: too long for it, or with an answer for
+            which it has no tokens; weights that are not numbers.
+
     Example:
         >>> from helpers.models import load_causal_lm
         >>> [given] = answer(load_causal_lm("pocket-gpt2"), echoes(3, 1))
         >>> len(given.right) == len(given.greedy) == len(given.probabilities)
         True
     """
-    prompts = [lm.tokenizer(item.prompt).input_ids for item in items]
-    rights = [lm.tokenizer(item.answer, add_special_tokens=False).input_ids for item in items]
+    batch_size = check_whole_number(batch_size, "batch_size")
+    asked = [_in_tokens(lm, item) for item in items]
+    prompts, rights = ([one[n] for one in asked] for n in range(2))
+    end = asked[0][2] if asked else []  # what a BERT expects at the end of a text
     alike = {}
     for i, (prompt, right) in enumerate(zip(prompts, rights, strict=True)):
         alike.setdefault((len(prompt), len(right)), []).append(i)
@@ -166,17 +201,36 @@ def answer(lm, items, batch_size=64):
         for start in range(0, len(places), batch_size):
             chosen = places[start : start + batch_size]
             rows = (torch.tensor([ids[i] for i in chosen]) for ids in (prompts, rights))
-            given |= zip(chosen, _answer_rows(lm, *rows), strict=True)
+            given |= zip(chosen, _answer_rows(lm, *rows, end), strict=True)
     return [given[i] for i in range(len(items))]
 
 
-def _answer_rows(lm, prompts, rights):
+def _in_tokens(lm, item):
+    """The ids of an item's prompt, its answer, and what the tokenizer puts at the end of a text."""
+    ids = check_text(lm, item.prompt + item.answer, lm.kind).input_ids[0].tolist()
+    bare = lm.tokenizer(item.prompt, add_special_tokens=False).input_ids
+    whole = lm.tokenizer(item.prompt + item.answer, add_special_tokens=False).input_ids
+    start = next((n for n in range(len(ids)) if ids[n : n + len(whole)] == whole), None)
+    right = whole[len(bare) :]
+    if (
+        start is None
+        or not right
+        or whole[: len(bare)] != bare
+        or lm.tokenizer.unk_token_id in right
+    ):
+        cannot = f"{lm.name!r} has no tokens of their own for the answer {shown(item.answer)}"
+        raise ValueError(f"{cannot} to {shown(item.prompt)}. Ask another model, or other items.")
+    return ids[: start + len(bare)], right, ids[start + len(whole) :]
+
+
+def _answer_rows(lm, prompts, rights, end):
     """Answers to prompts [n, n_prompt] whose right answers [n, n_answer] are equally long."""
     greedy, kept = rights[:, :0], []
     for done in range(rights.shape[1]):
         # What stands there so far, [2n, n_tokens]
         context = torch.cat([prompts.repeat(2, 1), torch.cat([rights[:, :done], greedy])], dim=1)
-        told, own = _next_token(lm, context, rights.shape[1] - done).chunk(2)  # [n, vocab] each
+        n_blanks = rights.shape[1] - done
+        told, own = _next_token(lm, context, n_blanks, end).chunk(2)  # [n, vocab] each
         greedy = torch.cat([greedy, own.argmax(-1, keepdim=True)], dim=1)
         kept.append((told.gather(1, rights[:, done : done + 1])[:, 0], told.square().sum(-1)))
     probabilities, squares = (
@@ -185,13 +239,15 @@ def _answer_rows(lm, prompts, rights):
     return list(map(Answer, rights.tolist(), greedy.tolist(), probabilities, squares))
 
 
-def _next_token(lm, context, n_blanks):
+def _next_token(lm, context, n_blanks, end):
     """The model's probabilities [n, vocab] for the token after the context [n, n_tokens]."""
+    place = context.shape[1] if lm.kind == "masked" else -1
     if lm.kind == "masked":
-        context = torch.nn.functional.pad(context, (0, n_blanks), value=lm.tokenizer.mask_token_id)
+        blanks = torch.tensor([lm.tokenizer.mask_token_id] * n_blanks + end)
+        context = torch.cat([context, blanks.repeat(len(context), 1)], dim=1)
     with torch.no_grad():
         logits = lm.model(context.to(lm.model.device)).logits
-    return logits[:, -n_blanks if lm.kind == "masked" else -1].softmax(-1).cpu()
+    return checked_logits(lm, logits[:, place]).softmax(-1).cpu()
 
 
 def exact_match(given):
@@ -201,6 +257,8 @@ def exact_match(given):
 
 def token_probability(given):
     """The geometric mean of the probabilities of the right tokens, as if each were as likely."""
+    if 0 in given.probabilities:
+        return 0.0
     return math.exp(sum(map(math.log, given.probabilities)) / len(given.probabilities))
 
 
@@ -234,11 +292,18 @@ RULERS = {
 
 
 def score(answers, ruler):
-    """The mean of a ruler over answers, with its standard error.
+    """The mean of a ruler over answers, with its standard error: nan for a single answer.
+
+    Raises:
+        ValueError: no answers.
 
     Example:
         >>> score([Answer([1], [1], [], []), Answer([1], [2], [], [])], exact_match)
         Score(mean=0.5, standard_error=0.5)
     """
     values = np.array([ruler(given) for given in answers], dtype=float)
-    return Score(values.mean().item(), (values.std(ddof=1) / math.sqrt(len(values))).item())
+    if not len(values):
+        raise ValueError("There are no answers to measure. Ask a model at least one item.")
+    n = len(values)
+    error = values.std(ddof=1).item() / math.sqrt(n) if n > 1 else math.nan
+    return Score(values.mean().item(), error)

@@ -293,7 +293,7 @@ class Language:
         if len(right) != 1:
             raise ValueError(f"The text must hold exactly one {MASK}; it holds {len(right)}.")
         # This space belongs to the blank; an indentation does not
-        left = re.sub(r"(?<![\n ]) $", "", left)
+        left = re.sub(r"(?<![\n ]) \Z", "", left)
         return _ranked(
             _of_a_blank(self._next(self._read(tokenize(left))[1], tokenize(right[0]), 0, {}))
         )

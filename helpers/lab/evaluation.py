@@ -6,12 +6,16 @@ either.
 
 import functools
 import random
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from helpers._plumbing.checks import check_whole_number, plain_number
+from helpers._plumbing.passes import checked_logits
 from helpers.lab import pocketweb
+from helpers.lab.architecture import check_objective
 from helpers.lab.estimates import Estimate, mean_per_token
 
 UNSEEN_SEED = 20_260_101  # never used for training
@@ -27,16 +31,31 @@ class Unseen(NamedTuple):
     truth: list  # for each document, ln p of those tokens in nats
 
 
-@functools.cache
 def unseen(objective, n_documents=1000, share=1.0, genres=None, seed=UNSEEN_SEED):
     """Draw documents and compute the truth: all next tokens, or a random share of the blanks.
+
+    The same arguments give the same object.
+
+    Raises:
+        ValueError, TypeError: an objective other than "causal" and "masked", a genre that does not
+            exist, no whole number of documents above zero, a share outside of 0 to 1.
 
     Example:
         >>> exam = unseen("causal", n_documents=3)
         >>> len(exam.positions[0]) == len(exam.documents[0].tokens) + 1
         True
     """
-    language, rng = pocketweb.language(genres), random.Random(seed)
+    check_objective(objective)
+    check_whole_number(n_documents, "n_documents")
+    if not 0 < (share := plain_number(share, "share", Real)) <= 1:
+        raise ValueError(f"share must be above 0 and at most 1, not {share}.")
+    web = pocketweb.language(genres)
+    return _unseen(objective, n_documents, share, web, check_whole_number(seed, "seed", 0))
+
+
+@functools.cache
+def _unseen(objective, n_documents, share, language, seed):
+    rng = random.Random(seed)
     documents = language.sample(n_documents, seed)
     if objective == "causal":
         positions = [list(range(len(document.tokens) + 1)) for document in documents]
@@ -59,6 +78,9 @@ def model_log_probs(lm, exam, batch_tokens=8192):
         True
     """
     rows = []  # (document, positions, token ids)
+    if exam.objective != lm.kind or not lm.knows_whole_words_only:
+        needed = f"a {exam.objective} model with PocketWeb's own tokens"
+        raise ValueError(f"This exam needs {needed}; {lm.name!r} is another. Use a pocket model.")
     for index, (document, positions) in enumerate(zip(exam.documents, exam.positions, strict=True)):
         ids = lm.tokenizer(document.text + pocketweb.END).input_ids
         rows += (
@@ -66,6 +88,9 @@ def model_log_probs(lm, exam, batch_tokens=8192):
             if exam.objective == "causal"
             else [(index, [p], ids) for p in positions]
         )
+    if (longest := max((len(ids) for *_, ids in rows), default=0)) > lm.context:
+        reads = f"{lm.name!r} reads at most {lm.context:,}"
+        raise ValueError(f"A document has {longest:,} tokens, and {reads}. Leave it out.")
     rows.sort(key=lambda row: len(row[2]))
     found = [{} for _ in exam.documents]
     while rows:
@@ -91,7 +116,8 @@ def _score(lm, batch):
     mask = (inputs != lm.tokenizer.pad_token_id).long()
     logits = lm.model(
         input_ids=inputs.to(lm.model.device), attention_mask=mask.to(lm.model.device)
-    ).logits.cpu()
+    ).logits
+    logits = checked_logits(lm, logits).cpu()
     for row, (_, positions, ids) in enumerate(batch):
         # The start stands in front
         asked = torch.tensor(positions) if causal else torch.tensor(positions) + 1

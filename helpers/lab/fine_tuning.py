@@ -21,6 +21,9 @@ from typing import NamedTuple
 
 import torch
 
+from helpers._plumbing.checks import check_text
+from helpers._plumbing.passes import in_one_pass
+from helpers._plumbing.words import shown
 from helpers.lab import pocketweb
 from helpers.lab.pretraining import learning_rate_at
 from helpers.models import LanguageModel
@@ -116,8 +119,8 @@ class Reader(torch.nn.Module):
     """A copy of a language model's body with a new layer of two scores: from texts to [texts, 2].
 
     The layer reads the last hidden state at the place that has to say what comes next: the last
-    token of a causal model, a `[MASK]` behind the text for a masked one. The seed decides the new
-    weights.
+    token of a causal model, a blank behind the text for a masked one. The seed decides the new
+    weights. Texts that the model cannot read raise the errors of `generate_text`.
 
     Example:
         >>> from helpers.models import load_masked_lm
@@ -128,17 +131,23 @@ class Reader(torch.nn.Module):
     def __init__(self, lm, seed=0):
         super().__init__()
         torch.manual_seed(seed)
-        self.body, self.tokenizer = copy.deepcopy(lm.model.base_model), lm.tokenizer
-        self.ending = f" {pocketweb.MASK}" if lm.kind == "masked" else ""
-        self.head = torch.nn.Linear(lm.model.config.hidden_size, 2)
+        self.body, self.lm = copy.deepcopy(lm.model.base_model), lm
+        self.ending = f" {lm.tokenizer.mask_token}" if lm.kind == "masked" else ""
+        self.head = torch.nn.Linear(lm.model.config.hidden_size, 2).to(lm.model.device)
 
     def states(self, texts):
         """The hidden state that is read, [texts, width]."""
-        inputs = self.tokenizer(
-            [text + self.ending for text in texts], padding=True, return_tensors="pt"
-        )
-        hidden = self.body(**inputs).last_hidden_state  # [texts, tokens, width]
-        return hidden[torch.arange(len(texts)), inputs.attention_mask.sum(1) - 1]
+        asked = [text + self.ending for text in texts]
+        rows = [check_text(self.lm, text, self.lm.kind).input_ids[0].tolist() for text in asked]
+        n = len(rows) * max(map(len, rows), default=0)  # tokens: all in one pass, for the gradient
+        hidden = in_one_pass(self.lm, rows, self._read, n)  # [n_tokens, width] each
+        blank, places = self.lm.tokenizer.mask_token_id, [len(row) - 1 for row in rows]
+        if self.lm.kind == "masked":
+            places = [max(i for i, token in enumerate(row) if token == blank) for row in rows]
+        return torch.stack([states[place] for states, place in zip(hidden, places, strict=True)])
+
+    def _read(self, ids, mask):
+        return self.body(ids, attention_mask=mask).last_hidden_state
 
     def forward(self, texts):
         return self.head(self.states(texts))
@@ -161,7 +170,8 @@ def fine_tune(reader, train, seed=0, steps=120, learning_rate=5e-4):
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
     for _ in range(steps):
         batch = rng.choices(train, k=16)
-        scores, labels = reader([e.text for e in batch]), torch.tensor([e.label for e in batch])
+        scores = reader([e.text for e in batch])
+        labels = torch.tensor([e.label for e in batch], device=scores.device)
         torch.nn.functional.cross_entropy(scores, labels).backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -173,13 +183,15 @@ def fine_tune(reader, train, seed=0, steps=120, learning_rate=5e-4):
 def in_batches(function, exam, size=64):
     """Apply a function of texts, such as a Reader or its `states`, to the texts of all examples.
 
+    The result is on the CPU.
+
     Example:
         >>> lengths = lambda texts: torch.tensor([len(text) for text in texts])
         >>> in_batches(lengths, [Example("Soup.", 1, 1.0)])
         tensor([5])
     """
     texts = [e.text for e in exam]
-    return torch.cat([function(texts[i : i + size]) for i in range(0, len(texts), size)])
+    return torch.cat([function(texts[i : i + size]).cpu() for i in range(0, len(texts), size)])
 
 
 def linear(features, labels):
@@ -211,6 +223,9 @@ def _columns():
 def word_counts(texts):
     """How often each word and mark stands in each text, in whatever order: [texts, words].
 
+    Raises:
+        ValueError: a word that PocketWeb does not have.
+
     Example:
         >>> word_counts(["The cat sat on the mat.", "The cat said meow."]).sum(1)
         tensor([7., 5.])
@@ -218,7 +233,11 @@ def word_counts(texts):
     counts = torch.zeros(len(texts), len(_columns()))
     for row, text in zip(counts, texts, strict=True):
         for token in pocketweb.tokenize(text):
-            row[_columns()[token.strip()]] += 1
+            if (word := token.strip()) not in _columns():
+                raise ValueError(
+                    f"{shown(word)} is no word of PocketWeb, the only ones counted here."
+                )
+            row[_columns()[word]] += 1
     return counts
 
 
@@ -231,4 +250,5 @@ def from_scratch(lm, seed=0):
         'pocket-gpt2 from scratch'
     """
     torch.manual_seed(seed)
-    return LanguageModel(type(lm.model)(lm.model.config), lm.tokenizer, f"{lm.name} from scratch")
+    model = type(lm.model)(lm.model.config).to(lm.model.device)
+    return LanguageModel(model, lm.tokenizer, f"{lm.name} from scratch")

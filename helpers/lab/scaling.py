@@ -9,9 +9,13 @@ of the points.
 
 import itertools
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy.optimize import minimize, nnls
+
+from helpers._plumbing.checks import check_whole_number, plain_number
+from helpers._plumbing.words import shown
 
 DELTA = 1e-3  # of the Huber loss: in log units, so a misfit above 0.1 % counts only linearly
 EXPONENTS = (0.1, 0.2, 0.3, 0.45, 0.65, 0.9, 1.3)  # the grid of starts for alpha and for beta
@@ -68,8 +72,9 @@ def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0)
         n_bootstrap: so many times the points are drawn anew, with replacement, and fitted again.
 
     Raises:
-        ValueError: numbers missing, infinite or not above zero; lengths that differ; fewer points,
-            sizes or token counts than the law has constants to find.
+        ValueError, TypeError: numbers missing, infinite or not above zero; lengths that differ;
+            fewer points, sizes or token counts than the law has constants to find; a floor that is
+            negative or not below every loss.
 
     Example:
         >>> n, d = np.meshgrid([1e7, 1e8, 1e9], [1e9, 1e10, 1e11])
@@ -158,6 +163,9 @@ def exact_training_flops(model, n_tokens, length):
 
 def _fit_law(variables, loss, floor, n_bootstrap, seed):
     points = _checked(variables, loss, floor)
+    floor = None if floor is None else _checked_floor(floor, points[1].min())
+    n_bootstrap = check_whole_number(n_bootstrap, "n_bootstrap", 0)
+    seed = check_whole_number(seed, "seed", 0)
     constants, solution = _fit(*points, floor)
     rng, resampled, needed = np.random.default_rng(seed), [], 2 + (floor is None)
     while len(resampled) < n_bootstrap:
@@ -170,10 +178,8 @@ def _fit_law(variables, loss, floor, n_bootstrap, seed):
 
 def _checked(variables, loss, floor):
     """Variables [n_variables, n_points] and losses [n_points], if a law can be fitted to them."""
-    columns = {
-        name: np.asarray(column, dtype=float).ravel()
-        for name, column in [*variables.items(), ("loss", loss)]
-    }
+    given = [*variables.items(), ("loss", loss)]
+    columns = {name: _column_of_numbers(name, column) for name, column in given}
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"Each point needs all of its numbers, but the lengths differ: {lengths}.")
@@ -193,6 +199,28 @@ def _checked(variables, loss, floor):
                 f"{name} has {found} different values. The law needs at least {needed}."
             )
     return np.stack([columns[name] for name in variables]), columns["loss"]
+
+
+def _column_of_numbers(name, column):
+    """Numbers as an array [n_points]; texts, complex numbers and ragged lists are refused."""
+    try:
+        array = np.asarray(column)
+        if array.dtype.kind not in "iuf" and (
+            array.dtype != object or isinstance(array.item(0), str)
+        ):
+            raise TypeError
+        return array.astype(float).ravel()
+    except (ValueError, TypeError, IndexError):
+        allowed = f"{name} must hold numbers, one for each point"
+        raise TypeError(f"{allowed}, not {shown(column)}.") from None
+
+
+def _checked_floor(floor, lowest_loss):
+    floor = plain_number(floor, "floor", Real)
+    if not 0 <= floor < lowest_loss:
+        allowed = f"a number from 0 to below the lowest loss, {lowest_loss:.4g}"
+        raise ValueError(f"floor must be {allowed}, not {floor}. Leave it out to have it fitted.")
+    return floor
 
 
 def _fit(x, loss, floor, start=None):

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.gallery import HOSTILE
-from tests.browser.hands import box, button, wait_until_still
+from tests.browser.hands import box, button, wait_until_still, write
 
 TYPED = (
     '<img src=x onerror="window.hacked=1"></script>\x1b[31mred **bold** # heading ' + "long" * 20
@@ -28,7 +28,7 @@ def typed(output):
     opening, tokens = box(found, "prompt").input_value(), box(found, "tokens").input_value()
     box(found, "tokens").fill("5")
     yield found
-    box(found, "prompt").fill(opening)
+    write(found, "prompt", opening)
     box(found, "tokens").fill(tokens)
     wait_until_still(found)
 
@@ -53,7 +53,7 @@ def test_hostile_text_that_the_model_writes(writer):
 
 
 def test_hostile_text_that_the_reader_types(typed):
-    box(typed, "prompt").fill(TYPED)
+    write(typed, "prompt", TYPED)
     expect(typed.get_by_role("status")).to_contain_text("has never seen: img")
     button(typed, "Write").click()
     expect(typed.locator("mark").first).to_have_text(re.compile(r"\S"))
@@ -63,7 +63,7 @@ def test_hostile_text_that_the_reader_types(typed):
     button(typed, "Show as code").click()
     assert_nothing_ran(typed)
     button(typed, "Show as code").click()
-    box(typed, "prompt").fill("Once upon a time")
+    write(typed, "prompt", "Once upon a time")
     expect(typed.get_by_role("status")).not_to_contain_text("has never seen")
 
 

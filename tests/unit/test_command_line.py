@@ -67,12 +67,18 @@ def test_several_texts(capsys, folder):
     ("arguments", "sentence"),
     [
         (["", "--greedy"], "The text is empty."),
-        (["a", "--temperature", "0"], "use do_sample=False"),
-        (["a", "--top-k", "-3"], "top_k must be a whole number from 0"),
-        (["a", "--max-length", "1"], "max_length=1 includes the prompt's"),
-        (["a", "--max-new-tokens", "9999"], "Set max_new_tokens to at most"),
+        (["a", "--temperature", "0"], "use --greedy."),
+        (["a", "--top-k", "-3"], "--top-k must be a whole number from 0"),
+        (["a", "--max-length", "1"], "--max-length 1 includes the prompt's"),
+        (["a", "--max-new-tokens", "9999"], "Set --max-new-tokens to at most"),
         (["a", "--model", "gpt2"], "'gpt2' is not available"),
         (["a", "--model", "pocket-bert"], "is a masked model"),
+        (["a", "--model", "pocket-bert"], "Name with --model a causal model"),
+        (["a", "--temperature", "-1"], "--temperature must be a finite number"),
+        (["a", "--seed", "-1"], "--seed must be a whole number"),
+        (["a", "--num-return-sequences", "0"], "--num-return-sequences must be"),
+        (["a", "--num-return-sequences", "2", "--greedy"], "leave --num-return-sequences at 1"),
+        (["a", "--greedy", "--max-length", "1"], "or --max-new-tokens instead"),
     ],
 )
 def test_errors_are_one_sentence_and_status_2(capsys, arguments, sentence):

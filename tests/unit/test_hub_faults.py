@@ -30,6 +30,9 @@ hub is well, and goes on from what was kept.
 | a read-only cache | the cache folder F cannot be written (Read-only file system) | at once | all |
 | a full disk | ... (548 MB are to come, 9 MB are free) | at once | whole files, the part |
 | a damaged file | A file of 'gpt2' is missing or damaged: F. Delete D ... | at once | all |
+| 401 with a token | X does not accept your token | at once | all |
+| certificates that are gone | SSL_CERT_FILE names F, which holds no certificates | at once | all |
+| two commits in the cache | nothing: what is missing of the hub's commit comes | | both |
 
 Most transfers here are copies of a Python that is ready (`tests.support.quick_transfers`); those
 of interrupted and of neighbouring processes, and of `own_processes`, start as a reader's do.
@@ -37,6 +40,7 @@ of interrupted and of neighbouring processes, and of `own_processes`, start as a
 
 import ast
 import errno
+import json
 import os
 import shutil
 import signal
@@ -656,3 +660,152 @@ def test_the_sections_on_real_models_run_on_what_they_download(
     assert "Using 'pocket-" not in shown
     assert f"/{name}/resolve/main/model.safetensors" in server.requests
     assert "model.safetensors" in whole(cache)
+
+
+# ---- more kinds of faults
+
+
+def test_a_cache_of_two_commits_loads(serve, cache, models):
+    """The tokenizer is cached at an older commit than the hub's: after the whole download it was
+    "the hub has no configuration of it". The model loads; the old commit is kept.
+    """
+    old = "a" * 40
+    for files in (("tokenizer.json", "tokenizer_config.json"), ("config.json", "tokenizer.json")):
+        repository = cache / "models--gpt2"
+        shutil.rmtree(repository, ignore_errors=True)
+        (repository / "snapshots" / old).mkdir(parents=True)
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(old)
+        for file in files:
+            shutil.copy(models["gpt2"] / file, repository / "snapshots" / old)
+        serve()
+        assert load_causal_lm("gpt2").context == 1024
+        assert (repository / "refs" / "main").read_text() == COMMIT
+        assert {path.name for path in (repository / "snapshots" / old).iterdir()} == set(files)
+        assert load_causal_lm("gpt2").context == 1024
+
+
+def test_a_newer_commit_that_is_whole_already_is_used(serve, cache, models):
+    """All files of the hub's commit are cached, and an older, broken commit is the one in use."""
+    repository = into_cache(models["gpt2"], "gpt2", cache)
+    (repository / "snapshots" / ("a" * 40)).mkdir()
+    (repository / "refs" / "main").write_text("a" * 40)
+    server = serve()
+    assert load_causal_lm("gpt2").context == 1024
+    assert not any("safetensors" in path for path in server.requests)
+
+
+@pytest.mark.parametrize("missing", ["merges.txt", "vocab.json"])
+def test_half_a_tokenizer_in_the_cache_is_completed(missing, serve, cache, models, tmp_path):
+    """vocab.json without merges.txt counted as whole, and was never completed."""
+    folder = shutil.copytree(models["gpt2"], tmp_path / "slow")
+    bpe = json.loads((folder / "tokenizer.json").read_text())["model"]
+    (folder / "vocab.json").write_text(json.dumps(bpe["vocab"]))
+    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in bpe["merges"]]
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]))
+    (folder / "tokenizer.json").unlink()
+    repository = into_cache(folder, "gpt2", cache)
+    (repository / "snapshots" / COMMIT / missing).unlink()
+    server = serve(models={"gpt2": folder})
+    lm = load_causal_lm("gpt2")
+    assert lm.tokenizer.decode(lm.tokenizer("the cat").input_ids) == "the cat"
+    assert not any("safetensors" in path for path in server.requests)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_certificates_that_are_not_there(content, serve, own_processes, monkeypatch, tmp_path):
+    """SSL_CERT_FILE names a file that is gone: "the cache cannot be written". Now the variable is
+    named, at once; nothing is changed.
+    """
+    serve()
+    path = tmp_path / "certificates.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with pytest.raises(ModelNotAvailable, match=f"SSL_CERT_FILE names {path}") as caught:
+        load_causal_lm("gpt2")
+    assert "cannot be written" not in str(caught.value)
+    assert "prefetch" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["hf_expired", "hf_wrong"])
+def test_a_token_that_is_not_accepted(token, serve, monkeypatch):
+    """An expired HF_TOKEN was told as "run prefetch". Now the token is named, and never shown."""
+    serve(401)
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(ModelNotAvailable, match="does not accept your token") as caught:
+        load_causal_lm("gpt2")
+    assert "prefetch" not in str(caught.value)
+    assert "unset HF_TOKEN" in str(caught.value)
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", hub.OFFLINE)
+def test_the_variable_that_forbids_downloads_is_the_one_named(variable, cache, monkeypatch):
+    """TRANSFORMERS_OFFLINE was told as "HF_HUB_OFFLINE is set"."""
+    for name in hub.OFFLINE:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelNotAvailable, match=f"{variable} is set.* Unset {variable}") as caught:
+        load_causal_lm("gpt2")
+    (other,) = set(hub.OFFLINE) - {variable}
+    assert other not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="PYTHONSAFEPATH came with Python 3.11")
+@pytest.mark.parametrize("name", ["helpers.py", "helpers/__init__.py", "tqdm.py", "json.py"])
+def test_a_working_folder_with_modules_of_its_own(
+    name, serve, own_processes, monkeypatch, tmp_path
+):
+    """A foreign helpers.py in the working folder: "`__path__` attribute not found". It downloads,
+    and nothing of that folder is run.
+    """
+    serve()
+    foreign = tmp_path / "project" / name
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("raise SystemExit('it was run')")
+    monkeypatch.chdir(tmp_path / "project")
+    assert load_causal_lm("gpt2").context == 1024
+
+
+def test_prefetch_downloads_beside_a_folder_of_the_same_name(
+    serve, cache, models, monkeypatch, tmp_path, capsys
+):
+    """`prefetch gpt2` verified the folder gpt2/ and downloaded nothing. Both are kept."""
+    server = serve()
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(models["distilgpt2"], tmp_path / "gpt2")
+    assert command_line.main(["prefetch", "gpt2"]) == 0
+    assert f"MB in {cache}" in capsys.readouterr().out
+    assert "model.safetensors" in whole(cache)
+    assert any("gpt2/resolve" in path for path in server.requests)
+
+
+@pytest.mark.parametrize("folder", ["a b", "it's", "$HOME", 'say "hi"', "a;b"])
+def test_prefetch_quotes_what_is_to_be_pasted(folder, serve, monkeypatch, tmp_path, capsys):
+    """`HF_HUB_CACHE=/a b/hub` broke when pasted. Both shells read back the folder."""
+    serve()
+    cache = tmp_path / folder
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    assert command_line.main(["prefetch", "pocket-gpt2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    script = "\n".join([*lines[-2:], 'printf %s "$HF_HUB_CACHE|$HF_HUB_OFFLINE"'])
+    if os.name == "posix":
+        said = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+        assert said.stdout == f"{cache}|1"
+    (powershell,) = [line for line in lines if line.startswith("$env:")]
+    quoted = powershell.removeprefix("$env:HF_HUB_CACHE='").partition("'; $env")[0]
+    assert quoted.replace("''", "'") == str(cache)
+
+
+def test_a_quantised_model_is_refused_before_its_weights_come(serve, cache, models, tmp_path):
+    """An ImportError after the whole download. Now a sentence from the configuration alone."""
+    folder = shutil.copytree(models["gpt2"], tmp_path / "small")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"quantization_config": {"quant_method": "gptq", "bits": 4}}
+    (folder / "config.json").write_text(json.dumps(config))
+    server = serve(models={"somebody/small": folder})
+    with pytest.raises(ModelNotAvailable, match="is quantised"):
+        load_causal_lm("somebody/small")
+    assert not any("safetensors" in path for path in server.requests)

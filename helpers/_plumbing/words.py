@@ -1,0 +1,48 @@
+"""How sentences show what comes from outside: values, errors, warnings."""
+
+import sys
+import warnings
+
+
+def printable(text):
+    """Text without a character that cannot be seen: each is shown by its escape.
+
+    Example:
+        >>> printable("a\\u202eb")
+        'a\\\\u202eb'
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def shown(value):
+    """What a sentence shows of a value from outside: its repr, cut short where it is long.
+
+    Example:
+        >>> shown("<b>"), len(shown("x" * 10**6)) < 100
+        ("'<b>'", True)
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write longer numbers
+        return "a number of more than 4,300 digits"
+    text = printable(text)
+    return text if len(text) <= 80 else f"{text[:60]} ... {text[-10:]}"
+
+
+def brief(error):
+    """The words of a library's error on one line, cut short where they are many.
+
+    Example:
+        >>> brief(KeyError("a")), brief(ValueError("one\\n  two"))
+        ("KeyError: 'a'", 'ValueError: one two')
+    """
+    text = printable(" ".join(f"{type(error).__name__}: {error}".split())).rstrip(".: ")
+    return text if len(text) <= 200 else f"{text[:190]} ..."
+
+
+def warn(sentence):
+    """Warn, pointing at the line outside this package that led here."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals["__name__"].startswith("helpers."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(printable(sentence), stacklevel=level)

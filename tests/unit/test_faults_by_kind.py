@@ -1,0 +1,864 @@
+"""Faults by kind: each test tells the fault, what the user sees, and what is kept.
+
+Models, texts, views and the laboratory. The hub's faults are in `test_hub_faults`, those of the
+shell in `test_command_line`.
+"""
+
+import asyncio
+import json
+import math
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    AutoModelForCausalLM,
+    BartConfig,
+    BartForConditionalGeneration,
+    BloomConfig,
+    BloomForCausalLM,
+    FNetConfig,
+    FNetForMaskedLM,
+    MambaConfig,
+    MambaForCausalLM,
+    MptConfig,
+    MptForCausalLM,
+    OpenAIGPTConfig,
+    OpenAIGPTLMHeadModel,
+    PreTrainedTokenizerFast,
+    XLNetConfig,
+    XLNetLMHeadModel,
+)
+
+from helpers._plumbing import checkpoints
+from helpers._plumbing.checkpoints import is_short_memory
+from helpers._plumbing.passes import in_one_pass
+from helpers.explorers import (
+    FillMaskExplorer,
+    ReadingExplorer,
+    SamplingExplorer,
+    bars_html,
+    fill_mask_picture,
+    reading_picture,
+    sampling_picture,
+)
+from helpers.explorers._bars import Bar
+from helpers.explorers.training_cost import training_cost
+from helpers.fill_mask import fill_mask, fill_masks
+from helpers.generation import generate_text, next_token_probabilities, stream_text
+from helpers.lab import abilities, pocketweb
+from helpers.lab.abilities import (
+    answer,
+    echoes,
+    exact_match,
+    few_shot,
+    score,
+    story_questions,
+    sums,
+)
+from helpers.lab.estimates import mean_per_token
+from helpers.lab.evaluation import gap_to_floor, unseen
+from helpers.lab.fine_tuning import Reader, from_scratch, word_counts
+from helpers.lab.scaling import fit_power_law, fit_scaling_law
+from helpers.models import LanguageModel, ModelNotAvailable, load_causal_lm, load_masked_lm
+from helpers.quiz import compare, exercise, predict
+from tests.support.tiny_models import _bert, _gpt2, save_tiny, tiny
+
+ENGLISH_ENDS = (".", "?", '"')
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A tiny GPT-2 of the reader's own."""
+    return save_tiny("gpt2", tmp_path / "model")
+
+
+def rewrite(file, **changes):
+    content = json.loads(file.read_text(encoding="utf-8")) | changes
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def refusal(call, *arguments, **options):
+    """The sentence with which a call is refused, in English and on one line."""
+    with pytest.raises((ValueError, TypeError, ModelNotAvailable)) as caught:
+        call(*arguments, **options)
+    sentence = str(caught.value)
+    assert sentence.isprintable()
+    assert sentence.endswith(ENGLISH_ENDS)
+    return sentence
+
+
+def kept(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+# ---- harmful remedies
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda f: (f / "config.json").write_text("\ufeff" + (f / "config.json").read_text()),
+        lambda f: (f / "config.json").write_text("{}"),
+        lambda f: (f / "tokenizer.json").write_text("[]"),
+        lambda f: (f / "tokenizer_config.json").write_bytes(b"\xff\xfe"),
+        lambda f: (f / "model.safetensors").write_text(
+            "version https://git-lfs.github.com/spec/v1"
+        ),
+        lambda f: (f / "model.safetensors").unlink(),
+        lambda f: (f / "tokenizer.json").unlink(),
+    ],
+)
+def test_nobody_is_told_to_delete_what_is_theirs(folder, harm):
+    """A damaged file of one's own: the reader was told to delete the folder. Now the file is named
+    and to be mended; everything in the folder is kept.
+    """
+    harm(folder)
+    before = kept(folder)
+    sentence = refusal(load_causal_lm, folder)
+    assert str(folder) in sentence
+    assert "elete" not in sentence.replace(str(folder), "")
+    assert load_causal_lm(folder, fallback="pocket-gpt2").name == "pocket-gpt2"
+    assert kept(folder) == before
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "3", "not JSON", "\ufeff{}"])
+def test_files_beside_a_model_are_the_readers_business(folder, content):
+    """Any JSON list beside a model, such as a log, kept it from being opened. It opens."""
+    (folder / "my_results.json").write_text(content)
+    assert load_causal_lm(folder).context == 64
+
+
+def test_an_older_copy_of_the_weights_beside_them_is_not_read(folder):
+    """A half-written copy beside whole weights counted as damage. The model opens."""
+    (folder / "model_backup.safetensors").write_bytes(b"12345678")
+    assert load_causal_lm(folder).context == 64
+
+
+# ---- the library's words, fallback skipped
+
+
+def wider(folder):
+    rewrite(folder / "config.json", n_embd=64)
+
+
+def shallower(folder):
+    rewrite(folder / "config.json", n_layer=1)
+
+
+def deeper(folder):
+    rewrite(folder / "config.json", n_layer=3)
+
+
+def indivisible(folder):
+    rewrite(folder / "config.json", n_head=3)
+
+
+def smaller_vocabulary(folder):
+    rewrite(folder / "config.json", vocab_size=7)
+
+
+def in_four_bits(folder):
+    rewrite(folder / "config.json", quantization_config={"quant_method": "bitsandbytes"})
+
+
+def by_gptq(folder):
+    rewrite(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+
+
+def by_an_unknown_method(folder):
+    rewrite(folder / "config.json", quantization_config={"quant_method": "tomorrow"})
+
+
+def newer_tokenizer(folder):
+    content = json.loads((folder / "tokenizer.json").read_text())
+    rewrite(folder / "tokenizer.json", model=content["model"] | {"type": "Tomorrow"})
+
+
+def newer_pre_tokenizer(folder):
+    rewrite(folder / "tokenizer.json", pre_tokenizer={"type": "Tomorrow"})
+
+
+def unknown_activation(folder):
+    rewrite(folder / "config.json", activation_function="tomorrow")
+
+
+def newer_type(folder):
+    rewrite(folder / "config.json", model_type="gpt7")
+
+
+def nan_weights(folder):
+    file = folder / "model.safetensors"
+    weights = {name: tensor.fill_(math.nan) for name, tensor in load_file(file).items()}
+    save_file(weights, file, {"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (wider, "do not fit its config.json: .* has the shape"),
+        (shallower, "do not fit its config.json: .* is one too many"),
+        (deeper, "it lacks transformer.h.2"),
+        (indivisible, "cannot be read by transformers .*divisible"),
+        (smaller_vocabulary, "do not fit its config.json"),
+        (in_four_bits, "is quantised"),
+        (by_gptq, "is quantised"),
+        (by_an_unknown_method, "is quantised"),
+        (newer_tokenizer, "cannot be read by transformers"),
+        (newer_pre_tokenizer, "cannot be read by transformers"),
+        (unknown_activation, "cannot be read by transformers"),
+        (newer_type, "of the type 'gpt7', which transformers .* does not know"),
+        (nan_weights, "its weights are damaged"),
+    ],
+)
+def test_what_a_library_refuses_becomes_a_sentence_and_the_fallback(folder, harm, reason, capsys):
+    """A RuntimeError, an ImportError or a bare Exception of a library passed through, and no
+    fallback was taken. Now a ModelNotAvailable with the reason; the folder is kept.
+    """
+    harm(folder)
+    before = kept(folder)
+    with pytest.raises(ModelNotAvailable, match=reason) as caught:
+        load_causal_lm(folder)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 700
+    assert load_causal_lm(folder, fallback="pocket-gpt2").name == "pocket-gpt2"
+    assert capsys.readouterr().out.count("\n") == 1
+    assert kept(folder) == before
+
+
+def test_the_cause_is_chained(folder):
+    """The library's own error was lost, or was all there was. Now it is the cause."""
+    newer_tokenizer(folder)
+    with pytest.raises(ModelNotAvailable) as caught:
+        load_causal_lm(folder)
+    assert caught.value.__cause__ is not None
+    assert type(caught.value.__cause__) is not ModelNotAvailable
+
+
+def test_ctrl_c_is_no_fault_of_the_model(folder, monkeypatch):
+    """The broad translator must not take an interruption for a fault of the model."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load_causal_lm(folder)
+
+
+# ---- incomplete counts as whole
+
+
+@pytest.mark.parametrize("missing", ["merges.txt", "vocab.json"])
+def test_half_a_tokenizer_is_none(folder, missing):
+    """vocab.json without merges.txt counted as a tokenizer. Now a sentence names what is needed."""
+    bpe = json.loads((folder / "tokenizer.json").read_text())["model"]
+    (folder / "vocab.json").write_text(json.dumps(bpe["vocab"]))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    (folder / "tokenizer.json").unlink()
+    (folder / missing).unlink()
+    assert "merges.txt" in refusal(load_causal_lm, folder)
+
+
+def test_a_shard_too_few_is_no_model(folder):
+    """One of two shards beside an index, or two shards of three, counted as whole."""
+    weights = folder / "model.safetensors"
+    parts = [f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3)]
+    for part in parts[:2]:
+        shutil.copy(weights, folder / part)
+    weights.unlink()
+    index = {"weight_map": {f"w{n}": part for n, part in enumerate(parts)}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert "no complete safetensors weights" in refusal(load_causal_lm, folder)
+    (folder / "model.safetensors.index.json").unlink()
+    assert "no complete safetensors weights" in refusal(load_causal_lm, folder)
+
+
+# ---- attributes assumed, kinds
+
+
+CAUSAL_FAMILIES = {
+    "bloom": lambda n: BloomForCausalLM(
+        BloomConfig(vocab_size=n, hidden_size=32, n_layer=2, n_head=2)
+    ),
+    "mpt": lambda n: MptForCausalLM(
+        MptConfig(vocab_size=n, d_model=32, n_layers=2, n_heads=2, max_seq_len=64)
+    ),
+    "mamba": lambda n: MambaForCausalLM(
+        MambaConfig(vocab_size=n, hidden_size=32, num_hidden_layers=2)
+    ),
+    "gpt-1": lambda n: OpenAIGPTLMHeadModel(
+        OpenAIGPTConfig(vocab_size=n, n_embd=32, n_layer=2, n_head=2)
+    ),
+}
+
+
+@pytest.mark.parametrize("family", CAUSAL_FAMILIES)
+def test_a_model_that_counts_no_positions_works(family, tmp_path):
+    """BLOOM, MPT and Mamba loaded, and failed with an AttributeError in `repr`; GPT-1 and Mamba
+    keep no cache that the loop could take. They work, and write what transformers writes.
+    """
+    _, tokenizer = _gpt2()
+    torch.manual_seed(0)
+    model = CAUSAL_FAMILIES[family](len(tokenizer)).eval()
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    lm = load_causal_lm(tmp_path)
+    assert lm.context > 0
+    assert "parameters" in repr(lm)
+    ids = tokenizer("the cat", return_tensors="pt").input_ids
+    theirs = model.generate(ids, max_new_tokens=5, do_sample=False, eos_token_id=None)
+    lm.model.generation_config.eos_token_id = None
+    ours = generate_text(lm, "the cat", 5, do_sample=False)
+    assert ours == tokenizer.decode(theirs[0], skip_special_tokens=True)
+    assert "".join(stream_text(lm, "the cat", 5, seed=0)) == generate_text(
+        lm, "the cat", 5, seed=0
+    ).removeprefix("the cat")
+    explorer = SamplingExplorer(lm, "the cat", max_new_tokens=3)
+    explorer.write()
+    assert "token 3 is" in explorer.status.value
+
+
+def test_a_model_that_reads_both_sides_cannot_continue_a_text(tmp_path):
+    """XLNet loaded and "reads at most -1 tokens". It is refused, and the fallback taken."""
+    _, tokenizer = _gpt2()
+    config = XLNetConfig(vocab_size=len(tokenizer), d_model=32, n_layer=2, n_head=2, d_inner=64)
+    XLNetLMHeadModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert "reads what comes after a word" in refusal(load_causal_lm, tmp_path)
+    assert load_causal_lm(tmp_path, fallback="pocket-gpt2").name == "pocket-gpt2"
+
+
+def test_a_model_that_does_both_is_of_the_kind_it_was_loaded_as(tmp_path):
+    """BART was loaded as a masked model and then called a causal one. One rule decides."""
+    from tests.support.tiny_models import _roberta
+
+    _, tokenizer = _roberta()
+    size = {"d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 32}
+    size |= {"decoder_ffn_dim": 32, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    config = BartConfig(vocab_size=len(tokenizer), max_position_embeddings=64, **size)
+    BartForConditionalGeneration(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    lm = load_masked_lm(tmp_path)
+    assert lm.kind == "masked"
+    assert len(fill_mask(lm, "the [MASK] sat")) == 5
+
+
+def test_a_broken_model_is_not_kept_by_a_view(folder):
+    """A view went over to a model that failed later, and kept it. It stays with the old one."""
+    nan_weights(folder)
+    explorer = SamplingExplorer(load_causal_lm("pocket-gpt2"), "The")
+    explorer.model.options = [*explorer.model.options, str(folder)]
+    explorer.model.value = str(folder)
+    assert "its weights are damaged" in explorer.status.value
+    assert explorer.model.value == "pocket-gpt2"
+    explorer.temperature.value = 0.3
+    assert "temperature 0.30" in explorer.status.value
+
+
+@pytest.mark.parametrize("parts", [(None, None, "x"), ("gpt2", "gpt2", "x"), (3, [], "x")])
+def test_what_is_no_model_makes_no_language_model(parts):
+    """An AttributeError of Python. Now a sentence."""
+    assert "a model and a tokenizer" in refusal(LanguageModel, *parts)
+
+
+# ---- ids beyond the model, weights that are no numbers
+
+
+@pytest.mark.parametrize("call", [generate_text, next_token_probabilities, sampling_picture])
+@pytest.mark.parametrize("token", ["[PAD]", "<new>"])
+def test_a_token_that_only_the_tokenizer_knows(call, token):
+    """A tokenizer with an added token: IndexError, after the pass had begun. Now a sentence."""
+    model, tokenizer = _gpt2()
+    tokenizer.add_tokens([token])
+    lm = LanguageModel(model, tokenizer, "mine")
+    assert len(lm.vocabulary) == model.config.vocab_size
+    sentence = refusal(call, lm, f"Hello {token}")
+    assert token in sentence
+    assert "only the tokenizer of 'mine' knows" in sentence
+
+
+def test_an_added_token_in_a_masked_model():
+    """The same for blanks, their targets, and the views."""
+    model, tokenizer = _bert()
+    tokenizer.add_tokens(["<new>"])
+    lm = LanguageModel(model, tokenizer, "mine")
+    assert "only the tokenizer" in refusal(fill_mask, lm, "the [MASK] <new>")
+    assert "only the tokenizer" in refusal(fill_mask, lm, "the [MASK]", targets=["<new>"])
+    explorer = FillMaskExplorer(lm, "the [MASK] sat")
+    explorer.text.value = "the [MASK] <new>"
+    assert "only the tokenizer" in explorer.status.value
+    explorer.text.value = "the [MASK] sat on"
+    assert "likeliest" in explorer.status.value
+
+
+@pytest.fixture(params=[math.nan, math.inf])
+def broken(request):
+    """A causal and a masked model whose weights are no numbers."""
+    pair = []
+    for build in (_gpt2, _bert):
+        model, tokenizer = build()
+        for parameter in model.parameters():
+            parameter.data.fill_(request.param)
+        pair.append(LanguageModel(model, tokenizer, "broken"))
+    return pair
+
+
+def test_weights_that_are_no_numbers(broken):
+    """A RuntimeError of multinomial, or nan shown as a probability. Now one sentence."""
+    causal, masked = broken
+    text = "the [MASK] sat on the mat"
+    for call in (
+        lambda: generate_text(causal, "the cat"),
+        lambda: generate_text(causal, "the cat", do_sample=False),
+        lambda: list(stream_text(causal, "the cat")),
+        lambda: next_token_probabilities(causal, "the cat"),
+        lambda: fill_mask(masked, text),
+        lambda: sampling_picture(causal, "the cat"),
+        lambda: fill_mask_picture(masked, text),
+        lambda: reading_picture(causal, masked, text),
+        lambda: reading_picture(tiny("gpt2"), masked, text),
+        lambda: answer(causal, echoes(2, 1)),
+        lambda: FillMaskExplorer(masked, text),
+        lambda: ReadingExplorer(causal, masked, text),
+    ):
+        assert "what is no number: its weights are damaged" in refusal(call)
+
+
+# ---- errors in a view
+
+
+def test_an_error_while_writing_is_said_on_the_page():
+    """*Write* clicked and a step fails: the status was silent and the button said "Stop" for ever.
+    Now the page says what happened, and the button is "Write" again; the text so far is kept.
+    """
+    lm = load_causal_lm("pocket-gpt2")
+    explorer = SamplingExplorer(lm, "Once upon a time, in a small village", max_new_tokens=9)
+
+    async def write(error):
+        def fails(*_, **__):
+            raise error
+
+        explorer._write_button.click()
+        await asyncio.sleep(0.05)
+        handle = lm.model.register_forward_pre_hook(fails)
+        while explorer._writing is not None:
+            await asyncio.sleep(0.01)
+        handle.remove()
+
+    for error in (IndexError("nobody foresaw this"), RuntimeError("the device went away")):
+        asyncio.run(write(error))
+        assert str(error) in explorer.status.value
+        assert explorer._write_button.description == "Write"
+        explorer.prompt.value = "Once upon a time"
+        assert explorer.step()
+        explorer.prompt.value = "Once upon a time, in a small village"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"seed": -1},
+        {"seed": 2**31},
+        {"seed": 10**30},
+        {"seed": 0.5},
+        {"max_new_tokens": 1000},
+        {"max_new_tokens": 0},
+        {"max_new_tokens": "9"},
+        {"temperature": 0},
+        {"top_k": -1},
+        {"prompt": ""},
+    ],
+)
+def test_a_view_refuses_what_its_docstring_says(options, passes_of):
+    """A seed of -1 became 0, and 1000 tokens became 256. Now the ValueError of the docstring."""
+    lm = tiny("pocket-gpt2")
+    passes = passes_of(lm)
+    refusal(SamplingExplorer, lm, **options)
+    assert not passes
+
+
+@pytest.mark.parametrize("n_words", [1, 5, 20])
+def test_a_text_box_waits_and_asks_in_one_batch(n_words, passes_of):
+    """FillMaskExplorer asked the model 23 times for each key. Now once, when typing has ended."""
+    causal, masked = tiny("pocket-gpt2"), tiny("pocket-bert")
+    explorer = FillMaskExplorer(masked, "The [MASK] sat.")
+    reading = ReadingExplorer(causal, masked, "The [MASK] sat on it.")
+    sampling = SamplingExplorer(causal, "The")
+    boxes = (explorer.text, explorer.targets, reading.text, sampling.prompt)
+    assert not any(box.continuous_update for box in boxes)
+    passes = passes_of(masked)
+    explorer.text.value = "The [MASK] sat" + " on it" * n_words
+    assert len(passes) == 1
+    reading.text.value = "The [MASK] sat" + " on it" * n_words
+    assert len(passes) == 2
+    for n in range(explorer.right_words.max):
+        explorer.right_words.value = n
+    assert len(passes) == 2
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "albert", "pocket-bert"])
+def test_one_batch_gives_what_one_text_gives(family):
+    lm = tiny(family)
+    texts = ["the [MASK]", "the [MASK] sat on the mat", "once upon a [MASK] in the [MASK]"]
+    for text, together in zip(texts, fill_masks(lm, texts, 4), strict=True):
+        alone = fill_mask(lm, text, 4)
+        lists = (alone, together) if "in the" in text else ([alone], [together])
+        pairs = (pair for both in zip(*lists, strict=True) for pair in zip(*both, strict=True))
+        for one, other in pairs:
+            assert one.token_id == other.token_id
+            assert one.text == other.text
+            assert one.probability == pytest.approx(other.probability, abs=1e-5)
+
+
+def test_a_model_without_attention_masks_is_asked_one_by_one():
+    """FNet mixes the padding into its answers: a batch would change them."""
+    _, tokenizer = _bert()
+    config = FNetConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2)
+    lm = LanguageModel(FNetForMaskedLM(config), tokenizer, "fnet")
+    texts = ["the [MASK]", "the [MASK] sat on the mat"]
+    for text, together in zip(texts, fill_masks(lm, texts, 4), strict=True):
+        assert [c.probability for c in fill_mask(lm, text, 4)] == [c.probability for c in together]
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\0", "\x1b", "\u2066", "\ufeff"])
+def test_what_cannot_be_seen_reaches_no_attribute(hidden):
+    """U+202E and NUL stood in a `title=`. Now a sign stands there."""
+    page = bars_html([Bar(f"a{hidden}b", 0.5), Bar(f"c{hidden}", 0.5, is_token=False)])
+    assert hidden not in page
+    assert f"⟨U+{ord(hidden):04X}⟩" in page
+
+
+@pytest.mark.parametrize("value", ["70", None, math.nan, [1]])
+def test_inputs_of_a_cost_are_numbers(value):
+    """A TypeError of Python, or a NaN that raised out of a callback."""
+    assert "billion_params" in refusal(training_cost, billion_params=value)
+
+
+# ---- the laboratory on other models
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "albert", "pocket-bert"])
+def test_a_reader_reads_the_blank_of_a_masked_model(family):
+    """Reader read [SEP] where the blank was meant. The state is the one at the mask token, alone
+    and in a batch.
+    """
+    lm = tiny(family)
+    texts = ["the cat sat", "the dog"]
+    reader = Reader(lm)
+    with torch.no_grad():
+        states = reader.states(texts)
+        for text, state in zip(texts, states, strict=True):
+            inputs = lm.tokenizer(f"{text} {lm.tokenizer.mask_token}", return_tensors="pt")
+            hidden = lm.model.base_model(**inputs).last_hidden_state[0]
+            blank = inputs.input_ids[0] == lm.tokenizer.mask_token_id
+            assert torch.allclose(hidden[blank][0], state, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "pocket-gpt2"])
+def test_a_reader_needs_no_padding_token(family):
+    """Reader on GPT-2 asked to pad. The state is that of the last token."""
+    lm = tiny(family)
+    with torch.no_grad():
+        states = Reader(lm).states(["the cat sat", "the"])
+        ids = lm.tokenizer("the", return_tensors="pt").input_ids
+        hidden = lm.model.base_model(ids).last_hidden_state[0, -1]
+    assert torch.allclose(hidden, states[1], atol=1e-5)
+
+
+def test_a_reader_refuses_a_text_that_is_too_long():
+    """An IndexError from inside the model. Now a sentence."""
+    assert "reads at most 64" in refusal(Reader(tiny("gpt2")), ["the cat " * 60])
+
+
+def test_a_word_that_pocketweb_does_not_have_is_not_counted():
+    """A KeyError. Now a sentence that names the word."""
+    assert "'xylophone' is no word of PocketWeb" in refusal(word_counts, ["The xylophone."])
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_a_masked_model_fills_the_answer_before_the_end(family):
+    """`answer` put the blanks behind [SEP]. They stand before it, and the right tokens are those
+    that stand in the whole text.
+    """
+    lm = tiny(family)
+    item = abilities.Item("the cat sat on", " the mat", 0.5)
+    [given] = answer(lm, [item])
+    whole = lm.tokenizer(item.prompt + item.answer).input_ids
+    end = len(whole) - 1
+    assert given.right == whole[end - len(given.right) : end]
+    asked = torch.tensor([whole])
+    asked[0, end - len(given.right) : end] = lm.tokenizer.mask_token_id
+    with torch.no_grad():
+        chances = lm.model(asked).logits[0, end - len(given.right)].softmax(-1)
+    assert given.probabilities[0] == pytest.approx(chances[given.right[0]].item(), abs=1e-5)
+
+
+def test_an_answer_that_a_model_cannot_write_is_refused():
+    """[UNK] was measured as if it were the answer; a prompt too long was an IndexError."""
+    item = abilities.Item("the cat", " 猫", 0.5)
+    assert "no tokens of their own" in refusal(answer, tiny("bert"), [item])
+    item = abilities.Item("the cat " * 60, " sat", 0.5)
+    assert "reads at most" in refusal(answer, tiny("gpt2"), [item])
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "bert"])
+def test_an_exam_for_pocketwebs_tokens_refuses_other_models(family):
+    """Positions of PocketWeb tokens were taken for those of other tokenizers: wrong numbers, or a
+    TypeError for a missing padding token.
+    """
+    lm = tiny(family)
+    assert "PocketWeb's own tokens" in refusal(gap_to_floor, lm, unseen(lm.kind, 3))
+    other = "masked" if lm.kind == "causal" else "causal"
+    assert "exam needs" in refusal(gap_to_floor, tiny("pocket-gpt2"), unseen("masked", 3)), other
+
+
+def test_a_whole_word_tokenizer_of_someone_else_is_no_pocket_model():
+    """It got the truth of PocketWeb beside its bars, and unknown words were called never seen."""
+    vocab = {piece: n for n, piece in enumerate(["<unk>", *"abcdefgh", "the", "cat"])}
+    backend = Tokenizer(models.BPE(vocab=vocab, merges=[], ignore_merges=True, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>")
+    lm = LanguageModel(tiny("gpt2").model, tokenizer, "words")
+    assert not lm.knows_whole_words_only
+    assert not lm.unknown_words("the xylophone")
+    assert not tiny("llama").knows_whole_words_only
+    assert tiny("pocket-gpt2").knows_whole_words_only
+    assert load_masked_lm("pocket-bert").knows_whole_words_only
+
+
+def test_work_goes_where_the_model_is():
+    """Inputs and new layers stayed on the CPU. On "meta" every tensor must be where the model is:
+    one on the CPU among them is an error.
+    """
+    lm = tiny("gpt2")
+    fresh = from_scratch(lm)
+    assert fresh.model.device == lm.model.device
+    reader = Reader(LanguageModel(_gpt2()[0].to("meta"), lm.tokenizer, "meta"))
+    assert {p.device.type for p in reader.parameters()} == {"meta"}
+    rows = in_one_pass(reader.lm, [[1, 2], [3]], lambda ids, mask: (ids * mask)[..., None])
+    assert [row.device.type for row in rows] == ["meta", "meta"]
+
+
+# ---- arguments
+
+
+X, LOSS = [1, 4, 16, 64], [3.0, 2.0, 1.5, 1.25]
+
+
+@pytest.mark.parametrize("floor", [-1, 1.25, 2.0, 100, math.nan, math.inf, "1", [1], True, None])
+def test_a_floor_is_a_number_below_the_losses(floor):
+    """A nonsense law and 288 warnings, or a TypeError of NumPy. Now a sentence, and no warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if floor is None:
+            assert fit_power_law(X, LOSS).alpha == pytest.approx(0.5, abs=1e-3)
+        else:
+            assert "floor must be" in refusal(fit_power_law, X, LOSS, floor=floor)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"x": ["a", "b", "c", "d"]},
+        {"x": [[1, 2], [3]]},
+        {"x": None},
+        {"x": {"a": 1}},
+        {"x": [1j, 2, 3, 4]},
+        {"x": [1, 4, 16]},
+        {"x": [1, 4, 16, math.nan]},
+        {"loss": [3, 2, 1, 0]},
+        {"loss": "3, 2, 1"},
+        {"n_bootstrap": -1},
+        {"n_bootstrap": 2.5},
+        {"n_bootstrap": "9"},
+        {"seed": -1},
+        {"seed": "a"},
+    ],
+)
+def test_points_and_options_of_a_fit(options):
+    """Errors of NumPy, or nothing at all. Now a sentence before the fit."""
+    refusal(fit_power_law, **{"x": X, "loss": LOSS} | options)
+    if "x" in options:
+        refusal(fit_scaling_law, X, options["x"], LOSS)
+
+
+@pytest.mark.parametrize(
+    ("draw", "arguments"),
+    [
+        (few_shot, (8, 1)),
+        (few_shot, (-1, 1)),
+        (few_shot, (1.5, 1)),
+        (few_shot, (2, -1)),
+        (few_shot, (2, 1, -1)),
+        (few_shot, ("2", 1)),
+        (sums, (0, 1)),
+        (sums, (2, 0)),
+        (sums, (40, 1)),
+        (sums, (2.0, 1)),
+        (echoes, (0, 1)),
+        (echoes, (3, 1.5)),
+        (echoes, (None, 1)),
+        (story_questions, (-1,)),
+        (story_questions, (True,)),
+        (story_questions, (1, "x")),
+    ],
+)
+def test_items_that_cannot_be_drawn(draw, arguments):
+    """`few_shot(8, 1)` never returned; others gave nothing, or errors of Python."""
+    refusal(draw, *arguments)
+
+
+@pytest.mark.parametrize(
+    "draw", [lambda: few_shot(7, 2), lambda: few_shot(0, 2), lambda: sums(1, 3)]
+)
+def test_the_limits_can_be_drawn(draw):
+    assert draw()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"objective": "prefix"},
+        {"objective": None},
+        {"n_documents": 0},
+        {"n_documents": 2.5},
+        {"share": 0},
+        {"share": 1.5},
+        {"share": math.nan},
+        {"genres": ["no such"]},
+        {"seed": -1},
+    ],
+)
+def test_exams_that_cannot_be_set(options):
+    """`unseen("prefix")` was taken for "masked"; a list of genres was unhashable."""
+    refusal(unseen, **{"objective": "causal", "n_documents": 2} | options)
+    assert unseen("causal", 2, genres=["haiku"]) is unseen("causal", 2, genres=["haiku"])
+
+
+def test_one_document_says_nothing_of_its_error():
+    """0.0 for one document, where `score` gave nan with a warning. Both are nan, in silence."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert math.isnan(mean_per_token([2.0], [1]).standard_error)
+        assert math.isnan(score([abilities.Answer([1], [1], [], [])], exact_match).standard_error)
+    assert "no answers" in refusal(score, [], exact_match)
+
+
+def test_a_right_token_of_probability_zero_is_measured():
+    """A ValueError, "math domain error", where a model had called the answer impossible."""
+    assert abilities.token_probability(abilities.Answer([1, 2], [1, 1], [0.5, 0.0], [])) == 0
+
+
+@pytest.mark.parametrize("text", ["by the sea. \n[MASK]", "Review: \n[MASK]", "a \n\n[MASK]"])
+def test_a_blank_after_a_new_line_keeps_its_space(text):
+    """`$` matches before a new line too: a blank got words of probability 0."""
+    for token in pocketweb.blank(text):
+        assert pocketweb.log_prob(text.replace(pocketweb.MASK, token)) > -math.inf
+
+
+# ---- diagnoses
+
+
+@pytest.mark.parametrize(
+    ("said", "short"),
+    [
+        ("CUDA out of memory. Tried to allocate 2 GiB", True),
+        ("MPS backend out of memory", True),
+        ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes", True),
+        ("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes", True),
+        ("CUDA error: out of memory", True),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)", True),
+        ("CUDA error: an illegal memory access was encountered", False),
+        ("unable to open shared memory object </torch_1>", False),
+        ("unsupported memory format option Contiguous", False),
+        ("cannot pin 'torch.FloatTensor' only dense CPU tensors: pin_memory", False),
+    ],
+)
+def test_only_too_little_memory_is_called_so(said, short):
+    """ "illegal memory access" was told as memory that does not suffice."""
+    assert is_short_memory(RuntimeError(said)) is short
+
+
+@pytest.mark.parametrize("family", ["gpt7", "llama99", "Qwen-Next"])
+def test_a_newer_type_of_model_is_called_newer(folder, family):
+    """It was told as a model that "neither writes nor fills blanks"."""
+    rewrite(folder / "config.json", model_type=family)
+    sentence = refusal(load_causal_lm, folder)
+    assert "neither writes" not in sentence
+    assert "pip install --upgrade transformers" in sentence
+
+
+# ---- a folder of the same name
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_whole_folder_with_the_name_of_a_model_of_the_hub(here):
+    """It was taken silently. Now a warning names it."""
+    save_tiny("gpt2", here / "gpt2")
+    with pytest.warns(UserWarning, match=f"'gpt2' is the folder {here}/gpt2 here"):
+        assert load_causal_lm("gpt2").context == 64
+
+
+@pytest.mark.filterwarnings("ignore:.*is the folder")
+@pytest.mark.parametrize("name", ["gpt2", "openai-community/gpt2", "bert-base-uncased"])
+def test_a_wrong_folder_with_the_name_of_a_model_of_the_hub(here, name):
+    """A partial one, or one of another kind: the sentence did not say that it meant a folder."""
+    save_tiny("bert" if "gpt" in name else "gpt2", here / name)
+    load = load_causal_lm if "gpt" in name else load_masked_lm
+    before = kept(here / name)
+    assert f"the folder {here}/{name}" in refusal(load, name)
+    (here / name / "model.safetensors").unlink()
+    assert f"the folder {here}/{name}" in refusal(load, name)
+    (here / name / "config.json").write_text("[]")
+    sentence = refusal(load, name)
+    assert f"{here}/{name}" in sentence
+    assert "elete" not in sentence
+    assert set(kept(here / name)) == set(before) - {"model.safetensors"}
+
+
+def test_a_folder_of_ones_own_is_opened_without_remarks(here):
+    save_tiny("gpt2", here / "my" / "model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_causal_lm("my/model").context == 64
+        assert load_causal_lm("./my/model").context == 64
+
+
+def test_prefetch_does_not_take_a_folder_for_the_model(here):
+    """`prefetch gpt2` verified the folder gpt2/ and downloaded nothing. It asks the hub."""
+    save_tiny("gpt2", here / "gpt2")
+    with pytest.raises(ModelNotAvailable, match="not in the local cache"):
+        checkpoints.find("gpt2", folders=False)
+
+
+# ---- the page's questions
+
+
+@pytest.mark.parametrize(
+    "library", [np.array, torch.tensor, tuple, lambda x: [torch.tensor(v) for v in x]]
+)
+def test_exercises_take_arrays_and_tensors(library):
+    """ "The truth value of an array is ambiguous", or tensors printed in the verdict."""
+    check = exercise(lambda n: [n * 0.5, 1.0], [(1,), (2,)], {"Doubled.": lambda n: [n * 2.0, 1.0]})
+    assert check(lambda n: library([n * 0.5, 1.0])).text.startswith("Solved.")
+    assert "Doubled." in check(lambda n: library([n * 2.0, 1.0])).text
+    told = check(lambda n: library([9.0, 1.0])).text
+    assert "9.0, 1.0" in told
+    assert "tensor" not in told
+    assert "array" not in told
+
+
+def test_a_guess_of_zero_is_kept():
+    """A guess that the box shows from the start was no change, and never kept."""
+    predict("faults: zero", "How many?").guess(0)
+    assert compare("faults: zero", 0.0).text.startswith("You guessed 0")
