@@ -44,6 +44,15 @@ def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
     return Picture(status_html(sentence) + bars_html(bars, caption), "\n".join(lines))
 
 
+def _checked_run(lm, prompt, seed, max_new_tokens):
+    """Seed and number of tokens as the boxes hold them; unknown words are named by the status."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, settings = check_run(lm, prompt, max_new_tokens, 1, None, True, seed, None)
+    seed = 0 if seed is None else check_whole_number(seed, "seed", 0, LAST_SEED)
+    return seed, settings.max_new_tokens
+
+
 class SamplingExplorer(ModelExplorer):
     """A causal language model with its knobs: bars for the next token, a step or a whole text.
 
@@ -74,17 +83,14 @@ class SamplingExplorer(ModelExplorer):
         max_new_tokens=40,
     ):
         temperature, top_k = check_sampling(temperature, top_k, lm)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the status names unknown words
-            _, settings = check_run(lm, prompt, max_new_tokens, 1, None, True, seed, None)
-        seed = 0 if seed is None else check_whole_number(seed, "seed", 0, LAST_SEED)
+        seed, max_new_tokens = _checked_run(lm, prompt, seed, max_new_tokens)
         super().__init__(f"Sliders on {lm.name}")
         self._writing, model = None, self._offer(lm, CAUSAL_MODELS)
         self.prompt = sized(widgets.Textarea(prompt, description="prompt", rows=2), "auto")
         self.prompt.continuous_update = False
         self.seed = widgets.BoundedIntText(seed, min=0, max=LAST_SEED, description="seed")
         limits = {"min": 1, "max": lm.context, "description": "tokens"}
-        self.tokens = widgets.BoundedIntText(settings.max_new_tokens, **limits)
+        self.tokens = widgets.BoundedIntText(max_new_tokens, **limits)
         self.bars, self.written, self.seeds = (widgets.HTML() for _ in range(3))
         self.prompt.observe(self._restart, names="value")
         self.seed.observe(self._restart, names="value")
