@@ -14,9 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from helpers.lab import pretraining
 from helpers.lab.architecture import CONTEXT, build_model, build_tokenizer
 from helpers.lab.batches import Batches
-from helpers.lab.pretraining import build_optimizers, pretrain
+from helpers.lab.pretraining import SummedLoss, build_optimizers, pretrain
 from helpers.models import load_causal_lm
 from tests.support.notebook_plugin import ROOT
 
@@ -145,6 +146,26 @@ def test_making_texts(shape, options, report, medians):
     share, most = seconds / step, TEXTS_AT_MOST[shape]
     report(f"making texts, {shape} shape: {share:.1%} of a step (at most {most:.0%})")
     assert share <= most
+
+
+@pytest.mark.parametrize("shape", STEPS)
+def test_scores_a_few_at_a_time(shape, threads, options, report, medians, monkeypatch):
+    """The loss and its gradient, with the scores of all tokens at once and of a few."""
+    of = options[shape]
+    network = SummedLoss(build_model("causal", build_tokenizer(), *size(of)))
+    batch = Batches("causal", build_tokenizer(), of["tokens_per_step"])[0]
+
+    def with_parts_of(n):
+        def measure():
+            monkeypatch.setattr(pretraining, "SCORED_AT_ONCE", n)
+            network(**batch).backward()
+
+        return measure
+
+    few, everything = medians(with_parts_of(pretraining.SCORED_AT_ONCE), with_parts_of(10**6))
+    where = f"{shape} shape, {threads} thread{'s'[: threads - 1]}"
+    report(f"scores all at once, {where}: a pass takes {everything / few:.2f} x as long")
+    assert few <= everything
 
 
 def test_muon_in_single_precision_against_pytorchs(report, medians):
