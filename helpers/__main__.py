@@ -177,8 +177,8 @@ def _prefetch(options, _):
     for_powershell = cache.replace("'", "''")
     print("For the room, copy the cache and set two variables on every computer. In PowerShell:")
     print(f"$env:HF_HUB_CACHE='{for_powershell}'; $env:HF_HUB_OFFLINE='1'")
-    print("In any other shell, each after the word export:")
-    print(f"HF_HUB_CACHE={shlex.quote(cache)}\nHF_HUB_OFFLINE=1")
+    print("In any other shell:")
+    print(f"export HF_HUB_CACHE={shlex.quote(cache)}\nexport HF_HUB_OFFLINE=1")
 
 
 if __name__ == "__main__":

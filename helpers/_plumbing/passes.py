@@ -9,7 +9,7 @@ def checked_logits(lm, logits):
     """Logits [..., vocab] in 32-bit numbers, if numbers they are."""
     if not logits.amax(-1).isfinite().all():
         problem = f"{lm.name!r} answers with what is no number: its weights are damaged"
-        raise ValueError(f"{problem}, or were trained to death. Load it anew, or another model.")
+        raise ValueError(f"{problem}. Load it again, or load another model.")
     return logits.float()
 
 

@@ -49,17 +49,14 @@ def _views(lm, text, targets):
         check_text(lm, text, "masked")
         left, blank, right = text.replace(lm.tokenizer.mask_token, BLANK).partition(BLANK)
         cuts = [0, *(word.end() for word in WORD.finditer(right))][: ONE_BY_ONE + 1]
-        shown = [left + blank + right[:cut] for cut in [*cuts[:-1], len(right)]]
+        cuts[-1] = len(right)
+        shown = [left + blank + right[:cut] for cut in cuts]
         answers = fill_masks(lm, shown, CANDIDATES_SHOWN, targets)
     views = []
-    for text, blanks in zip(shown, answers, strict=True):
+    for cut, text, blanks in zip(cuts, shown, answers, strict=True):
         single = text.count(BLANK) == 1
         truth = pocketweb.blank(text) if single and lm.knows_whole_words_only else {}
-        views.append(
-            View(
-                text, right[len(text) - len(left + BLANK) :], [blanks] if single else blanks, truth
-            )
-        )
+        views.append(View(text, right[cut:], [blanks] if single else blanks, truth))
     return views
 
 

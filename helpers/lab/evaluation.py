@@ -6,13 +6,12 @@ either.
 
 import functools
 import random
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from helpers._plumbing.checks import check_whole_number, plain_number
+from helpers._plumbing.checks import check_share, check_whole_number
 from helpers._plumbing.passes import checked_logits
 from helpers.lab import pocketweb
 from helpers.lab.architecture import check_objective
@@ -47,10 +46,8 @@ def unseen(objective, n_documents=1000, share=1.0, genres=None, seed=UNSEEN_SEED
     """
     check_objective(objective)
     check_whole_number(n_documents, "n_documents")
-    if not 0 < (share := plain_number(share, "share", Real)) <= 1:
-        raise ValueError(f"share must be above 0 and at most 1, not {share}.")
-    web = pocketweb.language(genres)
-    return _unseen(objective, n_documents, share, web, check_whole_number(seed, "seed", 0))
+    share, seed = check_share(share, "share"), check_whole_number(seed, "seed", 0)
+    return _unseen(objective, n_documents, share, pocketweb.language(genres), seed)
 
 
 @functools.cache

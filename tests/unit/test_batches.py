@@ -15,9 +15,9 @@ from helpers.lab import pocketweb
 from helpers.lab.architecture import build_model, build_tokenizer
 from helpers.lab.batches import NARROWEST, Batches, packed
 from helpers.lab.pretraining import SummedLoss
+from tests.support.packed import NOTHING, documents, restored
 
 OBJECTIVES = pytest.mark.parametrize("objective", ["causal", "masked"])
-LABELS = -100  # where nothing is predicted
 # Beginnings of the documents of seed 1, step 3, 300 tokens
 CAUSAL = [
     "26+91=117\n6+0=6",
@@ -58,27 +58,6 @@ def tokenizer():
     return build_tokenizer()
 
 
-def documents(batch, tokenizer):
-    """[(ids, labels), ...] of a batch's documents, cut apart where the positions start anew."""
-    found = []
-    names = ("input_ids", "position_ids", "labels")
-    for row in zip(*(batch[name].tolist() for name in names), strict=True):
-        for token, position, label in zip(*row, strict=True):
-            if token == tokenizer.pad_token_id:
-                continue
-            if position == 0:
-                found.append(([], []))
-            assert position == len(found[-1][0])
-            for column, value in zip(found[-1], (token, label), strict=True):
-                column.append(value)
-    return found
-
-
-def restored(ids, labels):
-    """The ids of a document, what is hidden put back."""
-    return [token if label == LABELS else label for token, label in zip(ids, labels, strict=True)]
-
-
 def texts(batch, tokenizer):
     """The tokens of a batch's documents as texts, what is hidden put back."""
     found = [restored(*document) for document in documents(batch, tokenizer)]
@@ -91,9 +70,9 @@ def test_causal_batches_ask_for_every_token_but_the_start(tokenizer):
         assert tokens[0] == tokens[-1] == pocketweb.END
         assert pocketweb.log_prob("".join(tokens[1:])) > -math.inf
     for ids, labels in documents(batch, tokenizer):
-        assert labels == [LABELS, *ids[1:]]
+        assert labels == [NOTHING, *ids[1:]]
     padding = batch["input_ids"] == tokenizer.pad_token_id
-    assert (batch["labels"][padding] == LABELS).all()
+    assert (batch["labels"][padding] == NOTHING).all()
 
 
 def test_masked_batches_hide_what_is_to_be_predicted(tokenizer):
@@ -101,7 +80,7 @@ def test_masked_batches_hide_what_is_to_be_predicted(tokenizer):
     special = {tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.mask_token_id}
     for step in range(4):
         for ids, labels in documents(batches[step], tokenizer):
-            asked = [label != LABELS for label in labels]
+            asked = [label != NOTHING for label in labels]
             assert [token == tokenizer.mask_token_id for token in ids] == asked
             whole = restored(ids, labels)
             fates.update(a for a, token in zip(asked, whole, strict=True) if token not in special)
@@ -126,7 +105,7 @@ def test_a_packed_batch_is_one_document_a_row(objective, tokenizer):
     for ids, labels in documents(batch, tokenizer):
         log_p = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
         for place, label in enumerate(labels):
-            if label != LABELS:
+            if label != NOTHING:
                 before = place - (objective == "causal")  # a causal model answers one place earlier
                 total, asked = total - log_p[before, label].item(), asked + 1
     packed_loss = SummedLoss(model)(**batch).item()

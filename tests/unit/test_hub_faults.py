@@ -592,7 +592,7 @@ def test_prefetch_downloads_verifies_and_prints_what_the_room_needs(serve, cache
     size = sum(file.stat().st_size for file in models["gpt2"].iterdir()) / 1e6
     assert lines[0] == f"gpt2: {size:,.1f} MB in {cache}/models--gpt2/snapshots/{COMMIT}"
     assert lines[1].startswith("bert-base-uncased: ")
-    assert lines[-2:] == [f"HF_HUB_CACHE={cache}", "HF_HUB_OFFLINE=1"]
+    assert lines[-2:] == [f"export HF_HUB_CACHE={cache}", "export HF_HUB_OFFLINE=1"]
     assert {"model.safetensors", "tokenizer.json"} <= whole(cache)
 
     damaged = (cache / f"models--gpt2/snapshots/{COMMIT}/model.safetensors").resolve()
@@ -784,13 +784,14 @@ def test_prefetch_downloads_beside_a_folder_of_the_same_name(
 
 @pytest.mark.parametrize("folder", ["a b", "it's", "$HOME", 'say "hi"', "a;b"])
 def test_prefetch_quotes_what_is_to_be_pasted(folder, serve, monkeypatch, tmp_path, capsys):
-    """`HF_HUB_CACHE=/a b/hub` broke when pasted. Both shells read back the folder."""
+    """`HF_HUB_CACHE=/a b/hub` broke when pasted, and no program saw it."""
     serve()
     cache = tmp_path / folder
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     assert command_line.main(["prefetch", "pocket-gpt2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    script = "\n".join([*lines[-2:], 'printf %s "$HF_HUB_CACHE|$HF_HUB_OFFLINE"'])
+    program = """sh -c 'printf %s "$HF_HUB_CACHE|$HF_HUB_OFFLINE"'"""
+    script = "\n".join([*lines[-2:], program])
     if os.name == "posix":
         said = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
         assert said.stdout == f"{cache}|1"
