@@ -58,7 +58,7 @@ class SummedLoss(torch.nn.Module):
     """A language model with its training loss: nats, summed over the predicted tokens.
 
     The head runs only where something is predicted, on a CPU for a few tokens at a time: all at
-    once take 1.2 to 1.7 times as long (`tests/benchmarks/test_training.py`). Accelerate wraps this
+    once take 1.03 to 1.12 times as long (`tests/benchmarks/test_training.py`). Accelerate wraps this
     module, so that all of the gradient is averaged over the processes.
     """
 
