@@ -57,9 +57,9 @@ OPTIONS = {  # arguments of `pretrain` that are numbers: their meaning, and what
 class SummedLoss(torch.nn.Module):
     """A language model with its training loss: nats, summed over the predicted tokens.
 
-    The head runs only where something is predicted, on a CPU for a few tokens at a time: all at
-    once take 1.03 to 1.12 times as long (`tests/benchmarks/test_training.py`). Accelerate wraps this
-    module, so that all of the gradient is averaged over the processes.
+    The head runs only where something is predicted, on a CPU for a few tokens at a time: a pass
+    with all at once takes 1.03 to 1.12 times as long (`tests/benchmarks/test_training.py`).
+    Accelerate wraps this module, so that all of the gradient is averaged over the processes.
     """
 
     def __init__(self, model):
@@ -84,8 +84,8 @@ class SummedLoss(torch.nn.Module):
 def build_optimizers(model, name="adamw"):
     """The optimisers of a run, as a list: AdamW, or Muon for matrices and AdamW for the rest.
 
-    "muon" is for long runs: it gives the matrices of the layers to Muon, and leaves embeddings,
-    biases and normalisations to AdamW.
+    "muon", which made the pocket models and the sweep, gives the matrices of the layers to Muon and
+    leaves embeddings, biases and normalisations to AdamW.
 
     Example:
         >>> model = build_model("causal", build_tokenizer(), n_layer=1, d_model=8, n_head=2)
