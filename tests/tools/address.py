@@ -14,11 +14,13 @@ PLACEHOLDER = "OWNER/REPO"
 BRANCH = "main"
 NAME = r"[A-Za-z0-9][\w.-]*?"
 BADGE_PICTURE = "https://colab.research.google.com/assets/colab-badge.svg"
+SETUP_TITLE = '#@title Run this first { display-mode: "form" }'
+SETUP_METADATA = {"cellView": "form", "jupyter": {"source_hidden": True}}
 
 # Where an address of this repository stands; links to other repositories on GitHub match none of
 # these.
 PLACES = re.compile(
-    r"(?:colab\.research\.google\.com/github/|mybinder\.org/v2/gh/|git clone https://github\.com/"
+    r"(?:colab\.research\.google\.com/github/|nbviewer\.org/github/|mybinder\.org/v2/gh/|git clone https://github\.com/"
     r"|git-pull\?repo=https%3A%2F%2Fgithub\.com%2F|git\+https://github\.com/|\bREPO = \\?\"https://github\.com/"
     r"|\bRepository = \"https://github\.com/)"
     rf"({NAME}(?:/|%2F){NAME})(?=\.git\b|[/\"&?#\s\\)`]|$)"
@@ -56,14 +58,27 @@ def badge(path, slug=None):
     return f"[![Open in Colab]({BADGE_PICTURE})]({link})"
 
 
-def setup_cell(slug=None):
-    """The source of the first code cell of every notebook.
+def badge_row(path, slug=None):
+    """The badge and, beside it, a plain link to nbviewer, for the days when a preview fails.
 
-    It does nothing where `helpers` is installed. Google Colab has all the libraries: there it
-    installs `helpers` alone, as other versions of torch, numpy or ipywidgets would break the
-    session. Elsewhere it says what to do.
+    Example:
+        >>> badge_row("notebooks/01.ipynb", "a/b").rpartition(") ")[2]
+        '[nbviewer](https://nbviewer.org/github/a/b/blob/main/notebooks/01.ipynb)'
     """
-    return f"""import importlib.util, os, sys
+    link = f"https://nbviewer.org/github/{slug or repository()}/blob/{BRANCH}/{path}"
+    return f"{badge(path, slug)} [nbviewer]({link})"
+
+
+def setup_cell(slug=None):
+    """The source of the first code cell of every notebook, which is folded.
+
+    Its first line folds it in Colab, `SETUP_METADATA` there and in JupyterLab. It does nothing
+    where `helpers` is installed. Google Colab has all the libraries: there it installs `helpers`
+    alone, as other versions of torch, numpy or ipywidgets would break the session. Elsewhere it
+    says what to do.
+    """
+    return f"""{SETUP_TITLE}
+import importlib.util, os, sys
 
 REPO = "https://github.com/{slug or repository()}"
 in_colab = "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
