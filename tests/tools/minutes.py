@@ -143,7 +143,7 @@ def in_words(counted):
     """What the header of a notebook says.
 
     Example:
-        >>> print(in_words(Minutes(45, 18, 10, 1))[:66])
+        >>> print(in_words(Minutes(45, 18, 10, 1))[:65])
         **45 minutes** to read all of it, **18** for the core path that a
         >>> HEADER.fullmatch(in_words(Minutes(45, 18, 10, 2))).groups()
         ('45', '18', '10', '2')

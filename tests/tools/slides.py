@@ -53,7 +53,7 @@ def kind(cell):
         'skip'
     """
     if cell.cell_type == "markdown":
-        if cell.source.startswith("*Solution:*"):
+        if cell.source.startswith(("*Solution:*", "## Run this first")):
             return "skip"
         return "slide" if re.match(r"##? ", cell.source) else "fragment"
     if re.search(r"= quiz\(", cell.source):

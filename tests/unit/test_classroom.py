@@ -19,6 +19,7 @@ NOTEBOOKS = minutes.notebooks()
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
 # of code, which is set smallest; the exact measure is `python -m tests.tools.slides`, in a browser
 SLIDE_LINES = 33
+TOO_LONG = {"03": 69, "04": 69}  # minutes of reading; shorten them, then take them out here
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -44,8 +45,35 @@ def test_the_printed_minutes_are_the_counted_ones(path):
         assert printed == counted, f"{place}: run `python -m tests.tools.minutes --write`"
 
 
-def test_the_core_path_can_be_taught_in_a_quarter_of_an_hour(path):
-    assert minutes.minutes(path)[1] <= minutes.CORE_AT_MOST, minutes.count(path, core=True)
+def test_a_core_path_takes_twenty_minutes_and_a_notebook_an_hour(path):
+    most = TOO_LONG.get(path.stem[:2], minutes.WHOLE_AT_MOST)
+    assert minutes.reading(path, core=True) <= minutes.CORE_AT_MOST, minutes.count(path, core=True)
+    assert minutes.reading(path) <= most, minutes.count(path)
+
+
+def test_what_counts_as_a_minute():
+    cells = {
+        "words": nbformat.v4.new_markdown_cell("word " * 150),
+        "lines": nbformat.v4.new_code_cell("x = 1\n\n" * 10),
+        "question": nbformat.v4.new_code_cell('predict("05-1")'),
+        "quiz": nbformat.v4.new_code_cell('quiz(\n"05-1"\n)', metadata={"tags": ["widget"]}),
+        "answer": nbformat.v4.new_code_cell('compare("05-1", x)', metadata={"tags": ["widget"]}),
+        "view": nbformat.v4.new_code_cell("view", metadata={"tags": ["widget"]}),
+        "folded": nbformat.v4.new_code_cell("x\nx", metadata={"jupyter": {"source_hidden": True}}),
+        "picture": nbformat.v4.new_code_cell("x"),
+    }
+    png = nbformat.v4.new_output("display_data", data={"image/png": "", "text/html": "<img>"})
+    cells["picture"].outputs = [png]
+    assert {name: round(sum(minutes.parts(cell).values()), 1) for name, cell in cells.items()} == {
+        "words": 1,
+        "lines": 1,
+        "question": 1.1,
+        "quiz": 1.1,
+        "answer": 0.1,
+        "view": 2.1,
+        "folded": 0,
+        "picture": 0.6,
+    }
 
 
 def test_every_notebook_is_measured(notebook, path):
@@ -236,5 +264,5 @@ def test_the_guide_names_headings_and_notebooks_that_exist():
         for path in NOTEBOOKS
         for cell in nbformat.read(path, 4).cells
     }
-    for heading in re.findall(r"^\| \*(.+?)\* \|", text, re.M):
+    for heading in re.findall(r"^\| \*([^*]+)\* \|", text, re.M):
         assert heading in headings, heading

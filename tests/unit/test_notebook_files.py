@@ -111,16 +111,18 @@ def test_no_stored_faults(notebook):
             assert not is_progress_bar(output)
 
 
-def test_badge_opens_this_file_in_colab(notebook, path):
+def test_badges_open_this_file_in_colab_and_nbviewer(notebook, path):
     first_two = "\n".join(
         cell.source for cell in notebook.cells[:2] if cell.cell_type == "markdown"
     )
-    assert address.badge(path.relative_to(ROOT).as_posix()) in first_two
+    assert address.badge_row(path.relative_to(ROOT).as_posix()) in first_two
 
 
 def test_set_up_cell_is_the_common_one(notebook):
     first, *others = [cell.source for cell in cells(notebook, "code")]
     assert first == address.setup_cell()
+    folded = cells(notebook, "code")[0].metadata
+    assert {name: folded.get(name) for name in address.SETUP_METADATA} == address.SETUP_METADATA
     assert not [text for text in others if re.search(r"^\s*[%!]\s*(pip|conda)\b", text, re.M)]
 
 

@@ -79,8 +79,8 @@ def test_addresses_agree():
 
 
 def test_a_wrong_address_is_found():
-    badge = address.badge("notebooks/01_two_ways_to_read.ipynb", "somebody/else")
-    assert address.PLACES.findall(badge) == ["somebody/else"]
+    row = address.badge_row("notebooks/01_two_ways_to_read.ipynb", "somebody/else")
+    assert address.PLACES.findall(row) == ["somebody/else"] * 2
     assert address.PLACES.findall(address.setup_cell("somebody/else")) == ["somebody/else"]
     assert address.PLACES.findall("see https://github.com/jupyter/nbval and its badge") == []
 
@@ -97,7 +97,7 @@ def test_one_command_changes_every_address(tmp_path, monkeypatch):
     for path in address.files():
         assert f"github.com/{address.PLACEHOLDER}" not in path.read_text(encoding="utf-8"), path
     for path in (tmp_path / "notebooks").glob("*.ipynb"):
-        assert address.badge(f"notebooks/{path.name}") in path.read_text(encoding="utf-8")
+        assert address.badge_row(f"notebooks/{path.name}") in path.read_text(encoding="utf-8")
 
 
 def test_readme_links_lead_somewhere():
