@@ -10,9 +10,10 @@ from typing import NamedTuple
 import nbformat
 
 LONG, TOO_LONG = 24, 40  # words of a sentence
-MEAN_AT_MOST, LONG_SHARE_AT_MOST = 18, 0.15
+MEAN_AT_MOST, LONG_SHARE_AT_MOST = 16, 0.15  # what good plain prose keeps
 START = r"(?:^|(?<=[.?!:;] ))"
 ADJECTIVES = "Cold|Warm|Hot|Cool|Dark|Light|Greedy|Frozen|Small|Large|Short|Long|Cheap|Right|Wrong"
+PYTHON = re.compile(r"\s*(?:def |import |from \w+ import |@|[\[(])")
 TURNS = {  # what is found: what to write instead
     r"\bbehind\b": "after, below, under or inside",
     r"\banew\b": "again",
@@ -26,7 +27,7 @@ TURNS = {  # what is found: what to write instead
         "because"
     ),
     START + r"Silence (?:means|is)\b": "if you leave it out",
-    START + rf"(?:{ADJECTIVES})(?::| means\b| is\b)": "a subject: what is cold?",
+    START + rf"(?:{ADJECTIVES})(?::| is\b)": "a subject: what is cold?",
     START + r"Who(?: [a-z]+s| has| is)\b(?![^.!]*\?)": "a model that, or a reader who",
     r"\bin (?:its|their|his|her) stead\b": "instead",
     r"\bor the like\b|\band the like\b": "name it, or leave it out",
@@ -106,13 +107,12 @@ def too_long(markdown):
     return [one for one in sentences(markdown) if len(one.split()) > TOO_LONG]
 
 
-def measure(markdown, core=None):
-    """The `Measured` of a text; sentences are counted in `core`, where it is given."""
-    counted = markdown if core is None else core
-    lengths = [len(one.split()) for one in sentences(counted)] or [0]
+def measure(markdown):
+    """The `Measured` of a text."""
+    lengths = [len(one.split()) for one in sentences(markdown)] or [0]
     return Measured(
         len(turns(markdown)),
-        len(too_long(counted)),
+        len(too_long(markdown)),
         sum(lengths) / len(lengths),
         sum(n > LONG for n in lengths) / len(lengths),
     )
@@ -129,15 +129,15 @@ def page(path, core=False):
 
 
 def all_strings(table):
-    """Every text in a TOML table, keys included, in order.
+    """Every text in a TOML table, keys included, in order; Python code is left out.
 
     Example:
-        >>> list(all_strings({"quiz": {"question": "Why?", "n": 2}}))
-        ['quiz', 'question', 'Why?', 'n']
+        >>> list(all_strings({"quiz": {"question": "Why?", "cases": "[(1, 2)]"}}))
+        ['quiz', 'question', 'Why?', 'cases']
     """
     for key, value in table.items():
         yield key
         if isinstance(value, dict):
             yield from all_strings(value)
-        elif isinstance(value, str):
+        elif isinstance(value, str) and not PYTHON.match(value):
             yield value
