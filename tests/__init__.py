@@ -11,6 +11,7 @@ The commands, each with `--help`:
 `python -m tests.tools.address OWNER/REPO` writes the repository's address everywhere it stands.
 `python -m tests.tools.colab_like 05_generate_text_with_gpt2` runs a notebook as Google Colab would.
 `python -m tests.tools.measure_notebooks` measures time and memory, `...minutes` counts minutes.
+`python -m tests.tools.lines_in_view` counts the lines of code in view that are for the reader.
 `python -m tests.tools.slides` cuts the notebooks into slides that fit.
 `python -m tests.tools.pictures` draws the README's pictures.
 """
