@@ -19,8 +19,8 @@ from tests.tools.minutes import tags
 NOTEBOOKS = minutes.notebooks()
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
 HEADINGS_TO_COME = {"05"}  # its headings and its Next link change with the page
-SHARE_TODAY = {"01": 0.40, "03": 0.63, "04": 0.54}  # of the lines in view; two thirds elsewhere
-READER_TODAY = {"01": 21}  # lines for the reader
+SHARE_TODAY = {"01": 0.42, "03": 0.63, "04": 0.54}  # of the lines in view; two thirds elsewhere
+READER_TODAY = {"01": 22}  # lines for the reader
 WIDE_TODAY = {"01": 40, "02": 44, "03": 11, "04": 14, "05": 29, "06": 44, "07": 19}
 
 
