@@ -179,15 +179,16 @@ def _described(series, x_label, y_label, floor, floor_label):
     return " ".join(parts)
 
 
-def text_cards(prompt, texts, repeats=False, unfinished=" … (cut here)"):
+def text_cards(prompt, texts, repeats=False):
     """Texts that a model wrote, side by side, with the prompt in bold: a `Picture`.
+
+    A text of `generate_text` that the model did not end is called cut.
 
     Args:
         prompt: what was typed; all texts begin with it.
         texts: {label, such as the settings: text}.
         repeats: colour and underline the words of every run of four that came before in the same
             text, and write their share beside the label.
-        unfinished: what is added to a text that does not end like a sentence.
 
     Raises:
         ValueError: a text that does not begin with the prompt.
@@ -203,7 +204,7 @@ def text_cards(prompt, texts, repeats=False, unfinished=" … (cut here)"):
         new, again = text[len(prompt) :], repeated(text) if repeats else []
         label += f" · {sum(again) / max(1, len(again)):.0%} of the words repeated" * repeats
         after = _underlined(new, again) if repeats else _on_the_page(new)
-        cut = "" if re.search(r"[.!?][\"'’”)]*\s*$", text) or not new.strip() else unfinished
+        cut = "" if getattr(text, "ended", True) else " … (cut here)"
         cards += _CARD.format(visible(label), _on_the_page(prompt), after, cut)
         lines.append(f"{label}: {text}{cut}")
     return Picture(f'<div style="{_CARDS}">{cards}</div>', "\n".join(lines))
@@ -211,8 +212,8 @@ def text_cards(prompt, texts, repeats=False, unfinished=" … (cut here)"):
 
 _CARDS = "display:flex;flex-wrap:wrap;gap:8px;max-width:772px;margin:4px"
 _CARD = (
-    '<div style="flex:1 1 220px;min-width:0;box-sizing:border-box;padding:8px 12px;border-radius:8px;'
-    'border:1px solid rgba(128,128,128,.5)">'
+    '<div style="flex:1 1 220px;min-width:0;box-sizing:border-box;padding:8px 12px;'
+    'border-radius:8px;border:1px solid rgba(128,128,128,.5)">'
     '<div style="font-size:12px;opacity:.8">{}</div>'
     '<p style="margin:0;font-size:14px;line-height:1.5;overflow-wrap:break-word"><b>{}</b>'
     '<span>{}</span><em style="opacity:.8">{}</em></p></div>'

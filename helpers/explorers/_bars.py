@@ -11,13 +11,11 @@ from helpers._plumbing.words import visible
 from helpers.charts import Picture
 
 MODEL, TRUTH = "#0072B2", "#D55E00"  # both are seen on light and on dark pages
-AXIS_ENDS = (1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)  # per cent
+AXIS_ENDS = (1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100)  # per cent
 BLOCK = 5  # per cent of the axis that one block character covers
 EIGHTHS = " ▏▎▍▌▋▊▉"
 SMALL = "font-size:12px;line-height:1.4;opacity:.8"
-SEES = (
-    "max-width:756px;margin:6px 4px;line-height:1.6;white-space:pre-wrap;overflow-wrap:anywhere"
-)
+SEES = "max-width:756px;margin:6px 4px;line-height:1.6;white-space:pre-wrap;overflow-wrap:anywhere"
 HIDDEN = '<span style="display:none">{}</span>'
 _CELL = "padding:0 0 0 10px;border:0;text-align:right;white-space:nowrap;line-height:1.3"
 _HEAD = f"{_CELL};font-weight:600;vertical-align:bottom"
@@ -41,7 +39,7 @@ class Bar(NamedTuple):
 
 
 def axis_end(*lists):
-    """Where an axis for lists of `Bar` ends: the round number, in per cent, at or above the longest.
+    """Where an axis for lists of `Bar` ends: a round number of per cent, not below the longest.
 
     Example:
         >>> axis_end([Bar(" cat", 0.43, truth=0.51)])

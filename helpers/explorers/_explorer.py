@@ -10,6 +10,7 @@ from helpers.explorers._bars import side_by_side, status_html
 from helpers.explorers._controls import sized
 from helpers.models import KNOWN_MODELS
 
+STALE = '<div style="opacity:.4">'  # around what is shown while it is out of date
 # Errors made for the page, and those of a device in the middle of its work
 FOR_THE_READER = (ValueError, TypeError, RuntimeError)
 
@@ -56,7 +57,8 @@ class Explorer(LiveView):
     def _errors_on_page(self, *views):
         """Errors go into the status. The `views` look out of date until they are drawn again."""
         for view in views:
-            view.value = f'<div style="opacity:.4">{view.value}</div>'
+            if not view.value.startswith(STALE):
+                view.value = f"{STALE}{view.value}</div>"
         try:
             yield
         except FOR_THE_READER as error:

@@ -85,11 +85,12 @@ def _axis(lm, views):
 def _view_html(lm, view, end):
     """A view as HTML with axes that end there, and the sentence about it. Runs no model."""
     columns, best = [], []
-    for n, bars in enumerate(_tables(lm, view), 1):
+    for n, (bars, candidates) in enumerate(zip(_tables(lm, view), view.blanks, strict=True), 1):
         name = f"blank {n}" if len(view.blanks) > 1 else ""
         head = f'<div style="margin:0 4px;{SMALL}"><b>{name}</b></div>' if name else ""
         columns.append(head + bars_html(bars, end=end))
-        best.append(f"{name} {bars[0].label!r} {100 * bars[0].probability:.1f} %".strip())
+        likeliest = f"{candidates[0].token!r} {100 * candidates[0].probability:.1f} %"
+        best.append(f"{name} {likeliest}".strip())
     right = view.shown.partition(BLANK)[2]
     shown, hidden = (len(WORD.findall(part)) for part in (right, view.hidden))
     sentence = f"{shown} of {shown + hidden} words to the right shown; likeliest: {', '.join(best)}"
@@ -125,7 +126,7 @@ def _text_html(view):
     parts = iter(visible(view.shown).split(BLANK))
     shown = next(parts) + "".join(f"{blank_html(n)}{part}" for n, part in enumerate(parts, 1))
     hidden = re.sub(r"\S+", lambda word: hidden_html("_" * len(word[0])), visible(view.hidden))
-    return f'<p style="{SEES}">{shown}<span aria-hidden="true">{hidden}</span></p>'
+    return f'<p class="lmm-sees" style="{SEES}">{shown}<span aria-hidden="true">{hidden}</span></p>'
 
 
 def fill_mask_picture(lm, text, targets=None, right_words=None):

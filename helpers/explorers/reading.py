@@ -110,7 +110,7 @@ def _panels(causal, masked, readings, n):
         text = f"{visible(left)}{blank_html('?')}{visible(''.join(words[:seen]))}{hidden}"
         plural = "s" if seen != 1 else ""
         caption = f"It sees all before the blank and {seen or 'no'} word{plural} after it."
-        head = f'<p style="{SEES}"><b>{visible(lm.name)}</b><br>{text}</p>'
+        head = f'<p class="lmm-sees" style="{SEES}"><b>{visible(lm.name)}</b><br>{text}</p>'
         panels.append(head + bars_html(bars, caption, end))
         best = max(bars[:-1], key=lambda bar: bar.probability)
         guesses.append(f"{lm.name} guesses {best.label!r} ({best.probability:.1%})")

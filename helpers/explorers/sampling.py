@@ -207,7 +207,7 @@ class SamplingExplorer(ModelExplorer):
         """Show a new place: the text so far, then its bars."""
         prompt = self.prompt.value
         text = prompt + self._new_text(self._place.ids)
-        self.written.value = text_cards(prompt, {"the text so far": text}, unfinished="").html
+        self.written.value = text_cards(prompt, {"the text so far": text}).html
         ended = "The model ended its text here." if self._ended else ""
         self._remark = never_seen(self.lm, self.prompt.value) + ended
         self._draw()
