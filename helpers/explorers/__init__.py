@@ -9,6 +9,7 @@ budget. What they share begins with an underscore.
 from helpers.explorers._bars import Bar, bars_html, status_html
 from helpers.explorers._controls import labelled
 from helpers.explorers.fill_mask import FillMaskExplorer, fill_mask_picture
+from helpers.explorers.hidden_word import HiddenWordExplorer
 from helpers.explorers.reading import ReadingExplorer, reading_picture
 from helpers.explorers.real_model import RealModel
 from helpers.explorers.rulers import RulerExplorer, ruler_picture
@@ -18,6 +19,7 @@ from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_
 __all__ = [
     "Bar",
     "FillMaskExplorer",
+    "HiddenWordExplorer",
     "ReadingExplorer",
     "RealModel",
     "RulerExplorer",

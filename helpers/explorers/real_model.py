@@ -6,6 +6,7 @@ pressed the button. Left out: models that no one has measured the size of.
 
 import ipywidgets as widgets
 
+from helpers._plumbing.hub import cached_folder
 from helpers._plumbing.words import shown, visible
 from helpers.charts import LiveView, Picture
 from helpers.explorers._bars import status_html
@@ -63,7 +64,7 @@ class RealModel(LiveView):
         try:
             self.lm = load(self._name, download=download)
         except ModelNotAvailable as error:
-            if download:
+            if download or cached_folder(self._name):
                 self.status.value = status_html("", str(error))
             return
         self.explorer = view(self.lm, self._text)
