@@ -1,20 +1,23 @@
-"""Pictures that everybody can read: a figure and the sentence that says what is in it.
+"""Pictures that everybody can read: a figure, or texts, and the sentence that says what is there.
 
 A `Picture` carries HTML, a PNG where there is one, and plain text, and each front end shows the
 best that it can. The sentence is computed from the data, so that it cannot drift from the figure.
-Colour never stands alone: lines also differ in marker and dash. Left out: pyplot, whose figures
-stay open until somebody closes them.
+Colour is never the only sign: lines also differ in marker and dash, and repeated words are
+underlined. Left out: pyplot, whose figures stay open until they are closed.
 """
 
 import base64
 import html
 import io
 import itertools
+import re
 
 import ipywidgets as widgets
 from IPython.display import display
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from helpers._plumbing.words import repeated, visible
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -58,8 +61,8 @@ def describe(fig, alt):
     )
     data, width = base64.b64encode(file.getvalue()).decode(), round(fig.get_figwidth() * 96)
     image = (
-        f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}" '
-        f'style="width:100%;max-width:{width}px;background:#fff;border-radius:6px">'
+        f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}" width="{width}" '
+        f'style="max-width:100%;height:auto;background:#fff;border-radius:6px">'
     )
     return Picture(image, alt, file.getvalue())
 
@@ -174,6 +177,62 @@ def _described(series, x_label, y_label, floor, floor_label):
     if floor is not None:
         parts.append(f"Dotted level, {floor_label}: {floor:.3g}.")
     return " ".join(parts)
+
+
+def text_cards(prompt, texts, repeats=False):
+    """Texts that a model wrote, side by side, with the prompt in bold: a `Picture`.
+
+    A text of `generate_text` that the model did not end is called cut.
+
+    Args:
+        prompt: what was typed; all texts begin with it.
+        texts: {label, such as the settings: text}.
+        repeats: colour and underline the words of every run of four that came before in the same
+            text, and write their share beside the label.
+
+    Raises:
+        ValueError: a text that does not begin with the prompt.
+
+    Example:
+        >>> text_cards("The cat", {"seed 0": "The cat sat."})
+        <figure: seed 0: The cat sat.>
+    """
+    cards, lines = "", []
+    for label, text in texts.items():
+        if not text.startswith(prompt):
+            raise ValueError(f"The text {label!r} does not begin with the prompt {prompt!r}.")
+        new, again = text[len(prompt) :], repeated(text) if repeats else []
+        label += f" · {sum(again) / max(1, len(again)):.0%} of the words repeated" * repeats
+        after = _underlined(new, again) if repeats else _on_the_page(new)
+        cut = "" if getattr(text, "ended", True) else " … (cut here)"
+        cards += _CARD.format(visible(label), _on_the_page(prompt), after, cut)
+        lines.append(f"{label}: {text}{cut}")
+    return Picture(f'<div style="{_CARDS}">{cards}</div>', "\n".join(lines))
+
+
+_CARDS = "display:flex;flex-wrap:wrap;gap:8px;max-width:772px;margin:4px"
+_CARD = (
+    '<div style="flex:1 1 220px;min-width:0;box-sizing:border-box;padding:8px 12px;'
+    'border-radius:8px;border:1px solid rgba(128,128,128,.5)">'
+    '<div style="font-size:12px;opacity:.8">{}</div>'
+    '<p style="margin:0;font-size:14px;line-height:1.5;overflow-wrap:break-word"><b>{}</b>'
+    '<span>{}</span><em style="opacity:.8">{}</em></p></div>'
+)
+
+
+def _on_the_page(text):
+    """Text as HTML that keeps its lines and its indents without any style."""
+    return visible(text).replace("\n", "<br>").replace("  ", "&nbsp; ")
+
+
+def _underlined(text, again):
+    """Text as HTML; `again` says of its last words which of them repeat what came before."""
+    pieces = re.split(r"(\S+)", text)
+    flags = again[len(again) - len(pieces) // 2 :]
+    for n, flag in enumerate(flags):
+        word = _on_the_page(pieces[2 * n + 1])
+        pieces[2 * n + 1] = f'<u style="background:rgba(213,94,0,.25)">{word}</u>' if flag else word
+    return "".join(piece if n % 2 else _on_the_page(piece) for n, piece in enumerate(pieces))
 
 
 class LiveView(widgets.VBox):

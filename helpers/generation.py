@@ -30,6 +30,12 @@ class TokenProbability(NamedTuple):
     probability: float  # after temperature and top-k: 0.0 for a token that is cut
 
 
+class GeneratedText(str):
+    """A text, which also says in `ended` whether the model ended it, or its length cut it off."""
+
+    ended = False
+
+
 def generate_text(
     lm,
     prompt,
@@ -41,7 +47,7 @@ def generate_text(
     num_return_sequences=1,
     max_length=None,
 ):
-    """Continue a prompt. The text returned begins with the prompt exactly as typed.
+    """Continue a prompt. The `GeneratedText` returned begins with the prompt exactly as typed.
 
     Args:
         max_new_tokens: the most tokens to add; the model may end its text earlier.
@@ -64,8 +70,8 @@ def generate_text(
         >>> from helpers.models import load_causal_lm
         >>> lm = load_causal_lm("pocket-gpt2")
         >>> text = generate_text(lm, "Once upon a time", max_new_tokens=5, seed=0)
-        >>> text.startswith("Once upon a time")
-        True
+        >>> text.startswith("Once upon a time"), text.ended
+        (True, False)
     """
     ids, settings = check_run(
         lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length
@@ -74,8 +80,14 @@ def generate_text(
     with enough_memory(lm, count):
         steps = write_tokens(lm, ids.repeat(count, 1), settings)
         rows = collections.deque(steps, maxlen=1).pop()  # the last step's, [count, n_tokens]
-    texts = [prompt + decode_after(lm, ids, row[ids.shape[1] :].tolist()) for row in rows]
+    texts = [_text(lm, prompt, ids, row[ids.shape[1] :].tolist()) for row in rows]
     return texts[0] if count == 1 else texts
+
+
+def _text(lm, prompt, ids, new):
+    text = GeneratedText(prompt + decode_after(lm, ids, new))
+    text.ended = not set(end_tokens(lm)).isdisjoint(new)
+    return text
 
 
 def write_tokens(lm, ids, settings):

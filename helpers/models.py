@@ -120,7 +120,7 @@ class LanguageModel:
         )
 
 
-def load_causal_lm(name="gpt2", fallback=None, device=None):
+def load_causal_lm(name="gpt2", fallback=None, device=None, download=True):
     """Load a causal LM, a model that continues a text.
 
     Args:
@@ -129,6 +129,7 @@ def load_causal_lm(name="gpt2", fallback=None, device=None):
         fallback: a bundled model or a folder, used where `name` cannot be had or loading is
             interrupted; one line is printed to say so.
         device: where to run, such as "cpu" or "cuda:0"; by default a GPU where there is one.
+        download: False takes a model of the hub from the local cache only.
 
     Raises:
         ModelNotAvailable: it cannot be had and there is no fallback.
@@ -139,10 +140,10 @@ def load_causal_lm(name="gpt2", fallback=None, device=None):
         >>> load_causal_lm("pocket-gpt2").name
         'pocket-gpt2'
     """
-    return _load("causal", name, fallback, device)
+    return _load("causal", name, fallback, device, download)
 
 
-def load_masked_lm(name="bert-base-uncased", fallback=None, device=None):
+def load_masked_lm(name="bert-base-uncased", fallback=None, device=None, download=True):
     """Load a masked LM, a model that fills blanks.
 
     Arguments and errors are those of `load_causal_lm`.
@@ -151,10 +152,10 @@ def load_masked_lm(name="bert-base-uncased", fallback=None, device=None):
         >>> load_masked_lm("pocket-bert").kind
         'masked'
     """
-    return _load("masked", name, fallback, device)
+    return _load("masked", name, fallback, device, download)
 
 
-def _load(kind, name, fallback, device):
+def _load(kind, name, fallback, device, download):
     for given in (name, name if fallback is None else fallback):
         if not isinstance(given, str | Path) or not str(given).strip():
             raise TypeError(f"A model is named by text, such as 'gpt2', not {shown(given)}.")
@@ -165,7 +166,8 @@ def _load(kind, name, fallback, device):
     device = checked_device(device)
 
     def open_model(name):
-        return LanguageModel(*read_model(find(name, kind), kind, name, device), name)
+        folder = find(name, kind, download=download)
+        return LanguageModel(*read_model(folder, kind, name, device), name)
 
     try:
         return open_model(str(name))

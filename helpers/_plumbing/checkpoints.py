@@ -91,10 +91,11 @@ def on_disk(name):
     return Path(name) if is_folder else None
 
 
-def find(name, kind=None, folders=True):
+def find(name, kind=None, folders=True, download=True):
     """The folder that holds a whole, readable model of that kind, downloaded where it is not here.
 
-    With `folders=False` a name that a hub can have is looked for there alone.
+    With `folders=False` a name that a hub can have is looked for there alone, with `download=False`
+    in the local cache alone.
 
     Raises:
         ModelNotAvailable: it cannot be had, or a file is damaged.
@@ -108,7 +109,7 @@ def find(name, kind=None, folders=True):
             folder = None
     if not folder and name in KNOWN_MODELS:
         _check_kind(name, KNOWN_MODELS[name].kind, kind)
-    folder = folder or _from_hub(name, kind)
+    folder = folder or _from_hub(name, kind, download)
     _check_files(folder, name)
     _check_kind(called(name, folder), _kind_in(folder, name), kind)
     return folder
@@ -236,13 +237,15 @@ def _try_out(model, kind, name):
     raise ModelNotAvailable(reason, _OTHER_MODEL)
 
 
-def _from_hub(name, kind):
+def _from_hub(name, kind, download):
     """The folder of the local cache that holds the whole model, downloaded where it is not."""
     hint = _hint(name, kind)
     try:
         validate_repo_id(name)
         folder = hub.cached_folder(name)
         if not (folder and _weights(folder) and _has_tokenizer(folder)):
+            if not download:
+                raise hub.DownloadFailed("no download was asked for")
             folder = hub.fetch(name, "config.json")
             _check_kind(
                 repr(name), _kind_in(folder, name), kind

@@ -1,6 +1,8 @@
 """How sentences show what comes from outside: values, errors, warnings."""
 
+import html
 import sys
+import unicodedata
 import warnings
 
 
@@ -38,6 +40,40 @@ def brief(error):
     """
     text = printable(" ".join(f"{type(error).__name__}: {error}".split())).rstrip(".: ")
     return text if len(text) <= 200 else f"{text[:190]} ..."
+
+
+def visible(text, keep=" \n\t"):
+    """Text as HTML: markup escaped, and a sign for each character that would not be seen.
+
+    Example:
+        >>> visible("a < b\\n", keep="")
+        'a·&lt;·b⏎'
+    """
+
+    def show(c):
+        hidden = unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+        sign = {" ": "·", "\n": "⏎", "\t": "⇥"}.get(c) or (
+            f"⟨U+{ord(c):04X}⟩" if hidden else html.escape(c)
+        )
+        return c if c in keep else sign
+
+    return "".join(map(show, text))
+
+
+def repeated(text, run=4):
+    """Which words of a text belong to a run of four that came before: one bool for each word.
+
+    Example:
+        >>> repeated("to be or not to be or not")
+        [False, False, False, False, True, True, True, True]
+    """
+    words, seen = text.split(), set()
+    again = [False] * len(words)
+    for n in range(len(words) - run + 1):
+        if (found := tuple(words[n : n + run])) in seen:
+            again[n : n + run] = [True] * run
+        seen.add(found)
+    return again
 
 
 def warn(sentence):

@@ -1,14 +1,17 @@
 """Explorers: language models under sliders, alive in JupyterLab and Colab.
 
 One module each, core ipywidgets only, the same on versions 7.7.1 and 8: `sampling` for causal
-models, `fill_mask` for masked ones, `reading` for both beside each other, `rulers` for answers that
-are stored, `training_cost` for a budget. What they share begins with an underscore.
+models, `fill_mask` for masked ones, `reading` for both beside each other, `real_model` for one that
+is downloaded only when asked for, `rulers` for answers that are stored, `training_cost` for a
+budget. What they share begins with an underscore.
 """
 
 from helpers.explorers._bars import Bar, bars_html, status_html
 from helpers.explorers._controls import labelled
 from helpers.explorers.fill_mask import FillMaskExplorer, fill_mask_picture
+from helpers.explorers.hidden_word import HiddenWordExplorer
 from helpers.explorers.reading import ReadingExplorer, reading_picture
+from helpers.explorers.real_model import RealModel
 from helpers.explorers.rulers import RulerExplorer, ruler_picture
 from helpers.explorers.sampling import SamplingExplorer, sampling_picture
 from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
@@ -16,7 +19,9 @@ from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_
 __all__ = [
     "Bar",
     "FillMaskExplorer",
+    "HiddenWordExplorer",
     "ReadingExplorer",
+    "RealModel",
     "RulerExplorer",
     "SamplingExplorer",
     "TrainingCostExplorer",

@@ -4,11 +4,13 @@ from contextlib import contextmanager
 
 import ipywidgets as widgets
 
+from helpers._plumbing.words import visible
 from helpers.charts import LiveView, Picture
-from helpers.explorers._bars import status_html, visible
+from helpers.explorers._bars import side_by_side, status_html
 from helpers.explorers._controls import sized
 from helpers.models import KNOWN_MODELS
 
+STALE = '<div style="opacity:.4">'  # around what is shown while it is out of date
 # Errors made for the page, and those of a device in the middle of its work
 FOR_THE_READER = (ValueError, TypeError, RuntimeError)
 
@@ -22,18 +24,21 @@ def never_seen(lm, text):
 class Explorer(LiveView):
     """Controls, and views that follow them.
 
-    A subclass sets its `children` and defines `_show()`: change the views to the present settings,
-    without running a model. It returns the sentence and the remark of the status, or None where
-    there is nothing to show.
+    A subclass sets its `children` and its `still`, by `_pictured`, and defines `_show()`: change
+    the views to the present settings, without running a model. It returns the sentence and the
+    remark of the status, or None where there is nothing to show.
     """
 
     def __init__(self, what):
-        sentence = f"{what}, alive in a running notebook."
-        super().__init__(
-            Picture(f"<p><em>{visible(sentence)}</em></p>", sentence),
-            layout={"max_width": "780px"},
-        )
-        self.status = widgets.HTML()
+        super().__init__(Picture("", what), layout={"max_width": "780px"})
+        self._what, self.status = what, widgets.HTML()
+
+    def _pictured(self, pictures, basis=280):
+        """The still of a view: pictures of it at a few settings, `basis` pixels wide or more."""
+        intro = f"{self._what}. Run the notebook to move them; here they are at a few settings."
+        shown = side_by_side([picture.html for picture in pictures], basis, width=1000)
+        lines = [intro, *(picture.text for picture in pictures)]
+        return Picture(f"<p><em>{visible(intro)}</em></p>{shown}", "\n".join(lines))
 
     def _draw_on(self, *controls):
         for control in controls:
@@ -49,14 +54,13 @@ class Explorer(LiveView):
         self.status.value = status_html(sentence, remark)
 
     @contextmanager
-    def _errors_on_page(self, bars=None):
-        """Errors go into the status. `bars` look out of date until all went well."""
-        if bars is not None:
-            bars.add_class("lmm-stale")
+    def _errors_on_page(self, *views):
+        """Errors go into the status. The `views` look out of date until they are drawn again."""
+        for view in views:
+            if not view.value.startswith(STALE):
+                view.value = f"{STALE}{view.value}</div>"
         try:
             yield
-            if bars is not None:
-                bars.remove_class("lmm-stale")
         except FOR_THE_READER as error:
             self.status.value = status_html("", str(error))
 

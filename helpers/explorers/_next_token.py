@@ -9,11 +9,12 @@ from typing import NamedTuple
 import torch
 
 from helpers._plumbing.passes import checked_logits
-from helpers.explorers._bars import Bar
+from helpers.explorers._bars import Bar, axis_end
 from helpers.generation import distribution, kept_by
 from helpers.lab import pocketweb
 
-TOKENS_SHOWN = 12  # bars; two more rows sum up the rest of the vocabulary
+TOKENS_SHOWN = 10  # bars; two more rows sum up the rest of the vocabulary
+COLD = 0.3  # the temperature at which the axis still holds the longest bar
 
 
 class Place(NamedTuple):
@@ -45,29 +46,41 @@ def _truth(lm, text):
     return truth.index_copy(0, torch.tensor(ids)[:, 0], chances)
 
 
-def bars_at(lm, place, temperature, top_k):
+def axis_at(place, bars):
+    """Where the axis of a place ends, in per cent, while its bars are these.
+
+    It holds the longest of them and the longest at temperature 0.3, so that it stays as it is while
+    the sliders move, and only the bars change.
+    """
+    return axis_end(bars, [Bar("", (place.logits / COLD).softmax(-1).max().item())])
+
+
+def bars_at(lm, place, temperature, top_k, shown=TOKENS_SHOWN):
     """The bars of a place at a setting, the sentence and the caption about them."""
     probabilities = distribution(place.logits, temperature, top_k)  # [vocab]
     before = distribution(place.logits, temperature)  # [vocab], without the cut
     kept = kept_by(top_k, place.logits / temperature)  # [vocab]
     drawn, truth = torch.where(kept, probabilities, before), place.truth
     # No temperature changes their order
-    shown = place.logits.topk(min(TOKENS_SHOWN, len(kept))).indices
+    shown = place.logits.topk(min(shown, len(kept))).indices
     bars = [
         Bar(lm.vocabulary[i], drawn[i].item(), kept[i].item(), _at(truth, i))
         for i in shown.tolist()
     ]
     rest = torch.ones_like(kept).index_fill(0, shown, False)
     for word, part in (("kept", rest & kept), ("cut", rest & ~kept)):
-        label = f"+ {part.sum().item():,} {word}"
-        bars.append(Bar(label, drawn[part].sum().item(), word == "kept", _at(truth, part), False))
+        if n := part.sum().item():
+            drawn_here = drawn[part].sum().item()
+            bars.append(
+                Bar(f"{n:,} others {word}", drawn_here, word == "kept", _at(truth, part), False)
+            )
     sentence = (
         f"temperature {temperature:.2f}, top-k {top_k or 'off'}: "
         f"{kept.sum().item():,} of {len(kept):,} tokens kept, "
-        f"{100 * before[kept].sum().item():.1f} % of the mass, {_unsure(probabilities)}"
+        f"{100 * before[kept].sum().item():.1f} % of the probability; {_unsure(probabilities)}"
     )
     caption = f"{lm.name}; · is a space, ⏎ a new line."
-    caption += "" if truth is None else f" The exact truth, at temperature 1: {_unsure(truth)}."
+    caption += "" if truth is None else " The truth is that of temperature 1 with top-k off."
     return bars, sentence, caption
 
 
@@ -77,5 +90,5 @@ def _at(truth, part):
 
 def _unsure(probabilities):
     nats = torch.special.entr(probabilities).sum().item()
-    words = f"{math.exp(nats):,.{+(nats < 2.3)}f} equal words"
-    return f"entropy {nats:.2f} nats: as unsure as choosing among {words}"
+    words = f"{math.exp(nats):,.{+(nats < 2.3)}f} equally likely words"
+    return f"as unsure as picking from {words} (entropy {nats:.2f} nats)"

@@ -12,8 +12,20 @@ from typing import NamedTuple
 import ipywidgets as widgets
 
 from helpers._plumbing.checks import check_text, check_whole_number
+from helpers._plumbing.words import visible
 from helpers.charts import Picture
-from helpers.explorers._bars import Bar, bar_lines, bars_html, status_html, visible
+from helpers.explorers._bars import (
+    SEES,
+    SMALL,
+    Bar,
+    axis_end,
+    bar_lines,
+    bars_html,
+    blank_html,
+    hidden_html,
+    side_by_side,
+    status_html,
+)
 from helpers.explorers._controls import labelled, row, sized
 from helpers.explorers._explorer import ModelExplorer, never_seen
 from helpers.explorers._scripts import fill_script
@@ -60,21 +72,31 @@ def _views(lm, text, targets):
     return views
 
 
-def _view_html(lm, view):
-    """A view as HTML, the sentence about it, and the Bars of each of its blanks. Runs no model."""
-    tables = [_candidate_bars(lm, candidates, view.truth) for candidates in view.blanks]
-    columns, best = "", []
-    for n, (bars, candidates) in enumerate(zip(tables, view.blanks, strict=True), 1):
-        name = f"blank {n}" if len(tables) > 1 else ""
-        columns += f"<div><strong>{name}</strong>{bars_html(bars)}</div>"
+def _tables(lm, view):
+    """For each blank of a view the list of its Bars."""
+    return [_candidate_bars(lm, candidates, view.truth) for candidates in view.blanks]
+
+
+def _axis(lm, views):
+    """One end for the axes of all views, in per cent: the slider moves the bars alone."""
+    return axis_end(*(bars for view in views for bars in _tables(lm, view)))
+
+
+def _view_html(lm, view, end):
+    """A view as HTML with axes that end there, and the sentence about it. Runs no model."""
+    columns, best = [], []
+    for n, (bars, candidates) in enumerate(zip(_tables(lm, view), view.blanks, strict=True), 1):
+        name = f"blank {n}" if len(view.blanks) > 1 else ""
+        head = f'<div style="margin:0 4px;{SMALL}"><b>{name}</b></div>' if name else ""
+        columns.append(head + bars_html(bars, end=end))
         likeliest = f"{candidates[0].token!r} {100 * candidates[0].probability:.1f} %"
         best.append(f"{name} {likeliest}".strip())
     right = view.shown.partition(BLANK)[2]
     shown, hidden = (len(WORD.findall(part)) for part in (right, view.hidden))
     sentence = f"{shown} of {shown + hidden} words to the right shown; likeliest: {', '.join(best)}"
-    caption = f"<small>{visible(f'{lm.name}; · is a space. {_remark(lm, view)}')}</small>"
-    pair = f'<div class="lmm-pair lmm-blanks">{columns}{caption}</div>'
-    return _text_html(view) + pair, sentence, tables
+    caption = visible(f"{lm.name}; · is a space. {_remark(lm, view)}")
+    caption = f'<div style="margin:4px;{SMALL}">{caption}</div>'
+    return _text_html(view) + side_by_side(columns) + caption, sentence
 
 
 def _candidate_bars(lm, candidates, truth):
@@ -85,7 +107,7 @@ def _candidate_bars(lm, candidates, truth):
         bars.append(Bar(token, candidate.probability, truth=exact))
     rest = max(0.0, 1 - sum(bar.probability for bar in bars))
     rest_truth = max(0.0, 1 - sum(bar.truth for bar in bars)) if truth else None
-    others = f"+ {len(lm.vocabulary) - len(bars):,} others"
+    others = f"{len(lm.vocabulary) - len(bars):,} others"
     return [*bars, Bar(others, rest, truth=rest_truth, is_token=False)]
 
 
@@ -102,9 +124,9 @@ def _remark(lm, view):
 def _text_html(view):
     """The text as the model sees it: the blanks numbered, in place of each hidden word a bar."""
     parts = iter(visible(view.shown).split(BLANK))
-    shown = next(parts) + "".join(f"<mark>{n}</mark>{part}" for n, part in enumerate(parts, 1))
-    hidden = re.sub(r"\S+", lambda word: f"<s>{'_' * len(word[0])}</s>", visible(view.hidden))
-    return f'<p class="lmm-sees">{shown}<span aria-hidden="true">{hidden}</span></p>'
+    shown = next(parts) + "".join(f"{blank_html(n)}{part}" for n, part in enumerate(parts, 1))
+    hidden = re.sub(r"\S+", lambda word: hidden_html("_" * len(word[0])), visible(view.hidden))
+    return f'<p class="lmm-sees" style="{SEES}">{shown}<span aria-hidden="true">{hidden}</span></p>'
 
 
 def fill_mask_picture(lm, text, targets=None, right_words=None):
@@ -122,10 +144,14 @@ def fill_mask_picture(lm, text, targets=None, right_words=None):
     views = _views(lm, text, targets)
     last = len(views) - 1
     n = last if right_words is None else check_whole_number(right_words, "right_words", 0, last)
-    page, sentence, tables = _view_html(lm, views[n])
-    lines = [f"{views[n].shown!r} filled by {lm.name}; {sentence}"]
-    for number, bars in enumerate(tables, 1):
-        lines += [f" blank {number}"] if len(tables) > 1 else []
+    return _picture(lm, views[n], _axis(lm, views))
+
+
+def _picture(lm, view, end):
+    page, sentence = _view_html(lm, view, end)
+    lines = [f"{view.shown!r} filled by {lm.name}; {sentence}"]
+    for number, bars in enumerate(_tables(lm, view), 1):
+        lines += [f" blank {number}"] if len(view.blanks) > 1 else []
         lines += bar_lines(bars)
     return Picture(status_html(sentence) + page, "\n".join(lines))
 
@@ -174,6 +200,9 @@ class FillMaskExplorer(ModelExplorer):
             control.observe(self._take_over, names="value")
         self._draw_on(self.right_words)
         self._reveal_all()
+        last = len(self._views) - 1
+        places = sorted({0, last // 2, last})
+        self.still = self._pictured([_picture(lm, self._views[n], self._end) for n in places])
 
     def code(self):
         """The plain transformers script that gives the numbers of the bars."""
@@ -197,6 +226,7 @@ class FillMaskExplorer(ModelExplorer):
             self._reveal_all()
 
     def _reveal_all(self):
+        self._end = _axis(self.lm, self._views)
         last, self.right_words.value = len(self._views) - 1, 0  # a position that every text has
         self._slider.max, self._slider.disabled = max(1, last), not last  # it needs two positions
         self.right_words.max = last
@@ -206,5 +236,6 @@ class FillMaskExplorer(ModelExplorer):
     def _show(self):
         if not self._views:
             return None
-        self.bars.value, sentence, _ = _view_html(self.lm, self._views[self.right_words.value])
+        view = self._views[self.right_words.value]
+        self.bars.value, sentence = _view_html(self.lm, view, self._end)
         return sentence, never_seen(self.lm, self.text.value)

@@ -15,8 +15,18 @@ import ipywidgets as widgets
 
 from helpers._plumbing.checks import check_text, check_whole_number
 from helpers._plumbing.passes import blank_logits
+from helpers._plumbing.words import visible
 from helpers.charts import Picture
-from helpers.explorers._bars import Bar, bars_html, status_html, visible
+from helpers.explorers._bars import (
+    SEES,
+    Bar,
+    axis_end,
+    bars_html,
+    blank_html,
+    hidden_html,
+    side_by_side,
+    status_html,
+)
 from helpers.explorers._controls import labelled, row, sized
 from helpers.explorers._explorer import ModelExplorer, never_seen
 from helpers.explorers._scripts import reading_script
@@ -92,17 +102,19 @@ def _word_bars(words, said, true):
 def _panels(causal, masked, readings, n):
     """With n words revealed: what each model sees and says, as HTML, and a sentence."""
     left, words, first, others = readings
+    end = axis_end(first, *others)  # one for all places of the slider: it moves the bars alone
     panels, guesses = [], []
     for lm, bars, seen in ((causal, first, 0), (masked, others[n], n)):
-        hidden = re.sub(r"\S+", r"<s>\g<0></s>", visible("".join(words[seen:])))
-        text = f"{visible(left)}<mark>?</mark>{visible(''.join(words[:seen]))}{hidden}"
+        after = visible("".join(words[seen:]))
+        hidden = re.sub(r"\S+", lambda word: hidden_html(word[0]), after)
+        text = f"{visible(left)}{blank_html('?')}{visible(''.join(words[:seen]))}{hidden}"
         plural = "s" if seen != 1 else ""
-        caption = f"It sees all before the blank and {seen or 'no'} word{plural} behind it."
-        head = f'<p class="lmm-sees"><strong>{visible(lm.name)}</strong>{text}</p>'
-        panels.append(head + bars_html(bars, caption))
+        caption = f"It sees all before the blank and {seen or 'no'} word{plural} after it."
+        head = f'<p class="lmm-sees" style="{SEES}"><b>{visible(lm.name)}</b><br>{text}</p>'
+        panels.append(head + bars_html(bars, caption, end))
         best = max(bars[:-1], key=lambda bar: bar.probability)
         guesses.append(f"{lm.name} guesses {best.label!r} ({best.probability:.1%})")
-    revealed = f"{n} of {len(words)} words behind the blank revealed"
+    revealed = f"{n} of {len(words)} words after the blank revealed"
     return panels, f"{revealed}: {guesses[0]}, {guesses[1]}."
 
 
@@ -125,6 +137,10 @@ def reading_picture(causal, masked, text=TEXT, revealed=0):
     """
     readings = _read(causal, masked, text)
     n = check_whole_number(revealed, "revealed", 0, len(readings.words))
+    return _picture(causal, masked, readings, n)
+
+
+def _picture(causal, masked, readings, n):
     panels, sentence = _panels(causal, masked, readings, n)
     text = sentence
     for bars in zip(readings.causal, readings.masked[n], strict=True):
@@ -132,8 +148,7 @@ def reading_picture(causal, masked, text=TEXT, revealed=0):
         for lm, bar in zip((causal, masked), bars, strict=True):
             truth = "" if bar.truth is None else f" truth {bar.truth:6.1%}"
             text += f" {lm.name} {bar.probability:6.1%}{truth}"
-    pair = "".join(f"<div>{panel}</div>" for panel in panels)
-    return Picture(f'{status_html(sentence)}<div class="lmm-pair">{pair}</div>', text)
+    return Picture(status_html(sentence) + side_by_side(panels), text)
 
 
 class ReadingExplorer(ModelExplorer):
@@ -167,17 +182,19 @@ class ReadingExplorer(ModelExplorer):
         layout = {"flex": "1 1 300px", "min_width": "0", "max_width": "98%"}
         layout["padding"] = "0 10px 0 0"
         self.causal_bars, self.masked_bars = (widgets.HTML(layout=layout) for _ in range(2))
-        self._bars = row(self.causal_bars, self.masked_bars)
         self.text.observe(self._change_text, names="value")
         self._draw_on(self.revealed)
         self.children = [
             sized(self.text, "auto"),
             row(labelled(self.revealed, self._slider, int), self.show_code),
             self.status,
-            self._bars,
+            row(self.causal_bars, self.masked_bars),
             self._code,
         ]
         self._draw()
+        places = sorted({0, last // 2, last})
+        pictures = [_picture(causal, masked, self._readings, n) for n in places]
+        self.still = self._pictured(pictures, basis=700)
 
     def code(self):
         """The plain transformers script that prints the likeliest tokens of both models here."""
@@ -189,7 +206,7 @@ class ReadingExplorer(ModelExplorer):
     def _change_text(self, _=None):
         """Let both models read the new text, and hide all behind the blank."""
         self._readings = None
-        with self._errors_on_page(self._bars):
+        with self._errors_on_page(self.causal_bars, self.masked_bars):
             self._readings = _read(self.causal, self.masked, self.text.value)
             self.revealed.value = 0
             self.revealed.max = self._slider.max = len(self._readings.words)

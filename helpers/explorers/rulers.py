@@ -81,7 +81,7 @@ class RulerExplorer(Explorer):
 
     def __init__(self, table, x="n_body_params", x_label="parameters without embeddings"):
         super().__init__("A switch between four rulers")
-        self._pictures = {ruler: ruler_picture(table, ruler, x, x_label).html for ruler in RULERS}
+        self._pictures = {ruler: ruler_picture(table, ruler, x, x_label) for ruler in RULERS}
         self._sentences = {ruler: _sentence(table, ruler, x) for ruler in RULERS}
         style = {"button_width": "auto"}
         self.ruler = widgets.ToggleButtons(options=list(RULERS), description="ruler", style=style)
@@ -89,7 +89,8 @@ class RulerExplorer(Explorer):
         self.children = [self.ruler, self.status, self.view]
         self._draw_on(self.ruler)
         self._draw()
+        self.still = self._pictured(self._pictures.values(), basis=340)
 
     def _show(self):
-        self.view.value = self._pictures[self.ruler.value]
+        self.view.value = self._pictures[self.ruler.value].html
         return (self._sentences[self.ruler.value],)

@@ -14,16 +14,17 @@ import torch
 
 from helpers._plumbing.checks import check_run, check_sampling, check_whole_number, encode
 from helpers._plumbing.words import brief
-from helpers.charts import Picture
-from helpers.explorers._bars import bar_lines, bars_html, status_html, texts_html
+from helpers.charts import Picture, text_cards
+from helpers.explorers._bars import axis_end, bar_lines, bars_html, headed, status_html
 from helpers.explorers._controls import button, labelled, row, sized
 from helpers.explorers._explorer import ModelExplorer, never_seen
-from helpers.explorers._next_token import bars_at, reach
+from helpers.explorers._next_token import axis_at, bars_at, reach
 from helpers.explorers._scripts import generation_script
 from helpers.generation import add_token, decode_after, end_tokens, generate_text
 from helpers.models import load_causal_lm
 
 CAUSAL_MODELS = ("pocket-gpt2", "gpt2", "distilgpt2", "gpt2-medium")
+STILL_TEMPERATURES = (0.3, 1.0, 2.0)
 LAST_SEED = 2**31 - 4  # that a box can hold, with three more for *Four seeds*
 
 
@@ -41,7 +42,21 @@ def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
     place = reach(lm, prompt, encode(lm, prompt))
     bars, sentence, caption = bars_at(lm, place, temperature, top_k)
     lines = [f"the token after {prompt!r} by {lm.name}; {sentence}", *bar_lines(bars)]
-    return Picture(status_html(sentence) + bars_html(bars, caption), "\n".join(lines))
+    page = status_html(sentence) + bars_html(bars, caption, axis_at(place, bars))
+    return Picture(page, "\n".join(lines))
+
+
+def _three_temperatures(lm, place, top_k):
+    """The bars of a place at three temperatures on one axis, as pictures."""
+    drawn = {t: bars_at(lm, place, t, top_k, shown=8) for t in STILL_TEMPERATURES}
+    end = axis_end(*(bars for bars, *_ in drawn.values()))
+    pictures = []
+    for temperature, (bars, sentence, _) in drawn.items():
+        plain = [bar._replace(truth=None) for bar in bars]
+        text = "\n".join([sentence, *bar_lines(plain)])
+        picture = Picture(bars_html(plain, end=end), text)
+        pictures.append(headed(f"temperature {temperature:g}", picture))
+    return pictures
 
 
 def _checked_run(lm, prompt, seed, max_new_tokens):
@@ -84,7 +99,7 @@ class SamplingExplorer(ModelExplorer):
     ):
         temperature, top_k = check_sampling(temperature, top_k, lm)
         seed, max_new_tokens = _checked_run(lm, prompt, seed, max_new_tokens)
-        super().__init__(f"Sliders on {lm.name}")
+        super().__init__(f"Sliders for temperature and top-k, on {lm.name} after {prompt!r}")
         self._writing, model = None, self._offer(lm, CAUSAL_MODELS)
         self.prompt = sized(widgets.Textarea(prompt, description="prompt", rows=2), "auto")
         self.prompt.continuous_update = False
@@ -96,17 +111,18 @@ class SamplingExplorer(ModelExplorer):
         self.seed.observe(self._restart, names="value")
         self.children = [
             self.prompt,
-            row(model, sized(self.seed), sized(self.tokens)),
             row(self._warmth(temperature), self._cut(top_k)),
             self.status,
             self.bars,
-            row(*self._buttons(), self.show_code),
+            row(*self._buttons()),
             self.written,
             self.seeds,
+            row(model, sized(self.seed), sized(self.tokens), self.show_code),
             self._code,
         ]
         self._draw_on(self.temperature, self.top_k, self.tokens)
         self._restart()
+        self.still = self._pictured(_three_temperatures(lm, self._place, top_k))
 
     def _warmth(self, temperature):
         limits = {"min": min(0.1, temperature), "max": max(2.0, temperature), "step": 0.05}
@@ -166,9 +182,8 @@ class SamplingExplorer(ModelExplorer):
             prompt, settings, texts = self.prompt.value, self._settings(), {}
             n = max(1, min(self.tokens.value, self.lm.context - encode(self.lm, prompt).shape[1]))
             for seed in range(self.seed.value, self.seed.value + 4):
-                text = generate_text(self.lm, prompt, n, *settings, seed=seed)
-                texts[f"seed {seed}"] = text[len(prompt) :]
-            self.seeds.value = texts_html(prompt, texts)
+                texts[f"seed {seed}"] = generate_text(self.lm, prompt, n, *settings, seed=seed)
+            self.seeds.value = f'<div aria-live="polite">{text_cards(prompt, texts).html}</div>'
 
     def code(self):
         """The plain transformers script that writes what *Write* writes from the prompt on."""
@@ -190,7 +205,9 @@ class SamplingExplorer(ModelExplorer):
 
     def _arrive(self):
         """Show a new place: the text so far, then its bars."""
-        self.written.value = texts_html(self.prompt.value, {"": self._new_text(self._place.ids)})
+        prompt = self.prompt.value
+        text = prompt + self._new_text(self._place.ids)
+        self.written.value = text_cards(prompt, {"the text so far": text}).html
         ended = "The model ended its text here." if self._ended else ""
         self._remark = never_seen(self.lm, self.prompt.value) + ended
         self._draw()
@@ -199,7 +216,7 @@ class SamplingExplorer(ModelExplorer):
         if self._place is None:
             return None
         bars, sentence, caption = bars_at(self.lm, self._place, *self._settings())
-        self.bars.value = bars_html(bars, caption)
+        self.bars.value = bars_html(bars, caption, axis_at(self._place, bars))
         new = self._place.ids[0, self._start.shape[1] :].tolist()
         step = f"token {len(new)} is {self.lm.vocabulary[new[-1]]!r}; then " if new else ""
         return step + sentence, self._remark

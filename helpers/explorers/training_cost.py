@@ -14,7 +14,7 @@ import ipywidgets as widgets
 
 from helpers._plumbing.checks import plain_number
 from helpers.charts import Picture
-from helpers.explorers._bars import status_html
+from helpers.explorers._bars import headed, status_html
 from helpers.explorers._controls import labelled, row
 from helpers.explorers._explorer import Explorer
 from helpers.lab.scaling import CHINCHILLA, compute_optimal, predict_loss, training_flops
@@ -27,6 +27,11 @@ INPUTS = {  # argument: label, the value it starts at, lowest, highest
     "percent_used": ("used, %", 40, 1, 100),
     "watts": ("watts", 500, 1, 10_000),
     "dollars_per_hour": ("$ per hour", 2, 0.01, 1000),
+}
+MODELS = {  # what the still picture shows; sizes as the papers give them
+    "GPT-3: 175 billion parameters, 300 billion tokens": (175, 300),
+    "Chinchilla: 70 billion parameters, 1.4 trillion tokens": (70, 1400),
+    "Llama 3.1 405B: 405 billion parameters, 15.6 trillion tokens": (405, 15600),
 }
 STEP = 0.01  # of the sliders, in powers of ten
 
@@ -161,6 +166,12 @@ class TrainingCostExplorer(Explorer):
         self._draw_on(*self.inputs.values())
         self.children = [row(*pairs), self.status, self.table]
         self._draw()
+        self.still = self._pictured(
+            [
+                headed(name, training_cost_picture(billion_params=n, billion_tokens=d))
+                for name, (n, d) in MODELS.items()
+            ]
+        )
 
     def _show(self):
         self.table.value, sentence, _ = _table({name: b.value for name, b in self.inputs.items()})

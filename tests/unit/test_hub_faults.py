@@ -59,6 +59,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from helpers import __main__ as command_line
 from helpers._plumbing import checkpoints, hub
+from helpers.explorers import RealModel
 from helpers.models import KNOWN_MODELS, ModelNotAvailable, load_causal_lm, load_masked_lm
 from tests.support.loopback_hub import COMMIT, LoopbackHub, save_models
 from tests.support.notebook_plugin import ROOT
@@ -505,6 +506,55 @@ def test_offline_means_no_attempt(cache, monkeypatch, capsys):
         "'gpt2' is not available: it is not in the local cache, and HF_HUB_OFFLINE is set, "
         "so nothing is downloaded. Using 'pocket-gpt2' instead.\n"
     )
+
+
+# ---- nothing is downloaded unasked
+
+
+def test_without_leave_to_download_no_hub_is_asked(serve):
+    server = serve()
+    with pytest.raises(ModelNotAvailable, match="no download was asked for"):
+        load_causal_lm("gpt2", download=False)
+    assert load_masked_lm("bert", fallback="pocket-bert", download=False).name == "pocket-bert"
+    assert not server.requests
+
+
+def test_a_model_in_the_cache_needs_no_download(cache, models):
+    into_cache(models["gpt2"], "gpt2", cache)
+    assert load_causal_lm("gpt2", download=False).name == "gpt2"
+
+
+def test_a_page_downloads_when_the_button_is_pressed(serve):
+    server = serve()
+    view = RealModel("gpt2", "the cat")
+    assert not server.requests
+    assert (view.lm, "not on this machine" in view.status.value) == (None, True)
+    view.children[1].click()
+    assert server.requests
+    assert view.lm.name == "gpt2"
+    assert list(view.children) == [view.explorer]
+    assert view.explorer.prompt.value == "the cat"
+
+
+def test_a_page_that_ran_with_the_model_shows_it(cache, models):
+    into_cache(models["bert-base-uncased"], "bert-base-uncased", cache)
+    view = RealModel("bert-base-uncased", "the [MASK] sat")
+    assert view.still is view.explorer.still
+    assert "words to the right" in view.still.text
+
+
+def test_a_download_that_fails_leaves_the_button(serve):
+    serve(503)
+    view = RealModel("gpt2", "the cat")
+    view.fetch()
+    assert "is not available" in view.status.value
+    assert not view.children[1].disabled
+
+
+def test_a_damaged_model_in_the_cache_is_told_at_once(cache, models):
+    repository = into_cache(models["gpt2"], "gpt2", cache)
+    (repository / "snapshots" / COMMIT / "model.safetensors").write_bytes(b"12345678")
+    assert "load the model again" in RealModel("gpt2", "the cat").status.value
 
 
 def test_a_file_where_the_cache_folder_should_be_is_explained(serve, cache):

@@ -141,4 +141,4 @@ def test_wrong_input_is_explained():
 def test_the_static_page_is_the_widget_as_it_starts(words_shown):
     explorer = TrainingCostExplorer()
     assert explorer.table.value in training_cost_picture().html
-    assert "alive in a running notebook" in words_shown(explorer)
+    assert "Sliders for parameters, tokens and hardware" in words_shown(explorer)

@@ -1,0 +1,71 @@
+"""A real model under its sliders, once it is on this machine; until then a button that fetches it.
+
+Running a page downloads nothing: the model comes from the local cache, or after the reader has
+pressed the button. Left out: models that no one has measured the size of.
+"""
+
+import ipywidgets as widgets
+
+from helpers._plumbing.hub import cached_folder
+from helpers._plumbing.words import shown, visible
+from helpers.charts import LiveView, Picture
+from helpers.explorers._bars import status_html
+from helpers.explorers._controls import button
+from helpers.explorers.fill_mask import FillMaskExplorer
+from helpers.explorers.sampling import SamplingExplorer
+from helpers.models import KNOWN_MODELS, ModelNotAvailable, load_causal_lm, load_masked_lm
+
+VIEWS = {
+    "causal": (load_causal_lm, SamplingExplorer),
+    "masked": (load_masked_lm, FillMaskExplorer),
+}
+
+
+class RealModel(LiveView):
+    """The explorer of a model of the hub on a text, or the button that downloads it first.
+
+    `lm` is the model, None until it is here; `explorer` its view; `fetch` does what the button
+    does; `status` is the `widgets.HTML` with what happened.
+
+    Raises:
+        ValueError: a model that is none of KNOWN_MODELS.
+
+    Example:
+        >>> RealModel("gpt-9", "Once upon a time")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        ValueError: 'gpt-9' is none of the known models: pocket-gpt2, ...
+    """
+
+    def __init__(self, name, text):
+        if name not in KNOWN_MODELS:
+            known = ", ".join(KNOWN_MODELS)
+            raise ValueError(f"{shown(name)} is none of the known models: {known}.")
+        self._name, self._text, self.lm = name, text, None
+        self.status, self._progress = widgets.HTML(), widgets.Output()
+        label = f"Download {name} ({KNOWN_MODELS[name].download_mb} MB)"
+        self._button = button(label, "download", self.fetch)
+        away = f"The real {name} is not on this machine. Press the button to fetch it once."
+        self.status.value = status_html(away)
+        still = f"The real {name} was not on the machine that ran this page. Run it to fetch it."
+        super().__init__(Picture(f"<p><em>{visible(still)}</em></p>", still))
+        self.children = [self.status, self._button, self._progress]
+        self._open(download=False)
+
+    def fetch(self, _=None):
+        """Download the model and show its explorer; what went wrong is said in the status."""
+        self._button.disabled = True
+        with self._progress:
+            self._open(download=True)
+        self._button.disabled = False
+
+    def _open(self, download):
+        load, view = VIEWS[KNOWN_MODELS[self._name].kind]
+        try:
+            self.lm = load(self._name, download=download)
+        except ModelNotAvailable as error:
+            if download or cached_folder(self._name):
+                self.status.value = status_html("", str(error))
+            return
+        self.explorer = view(self.lm, self._text)
+        self.still, self.children = self.explorer.still, [self.explorer]
