@@ -66,6 +66,7 @@ class Quiz(Card):
         super().__init__(asked["question"], asked["choices"], self._options, self.feedback)
 
     def choose(self, choice):
+        """Take a choice."""
         self._options.value = choice
 
 
@@ -89,6 +90,7 @@ class Prediction(Card):
         super().__init__(asked["question"], choices, row, self.feedback)
 
     def guess(self, value):
+        """Make a guess: a number, or one of the choices."""
         self._box.value = value if isinstance(value, str) else f"{value:g}"
 
     def _take(self, value):
@@ -134,7 +136,7 @@ class Comparison(LiveView):
         verdict, remark = "You made no guess.", ""
         if guess is not None:
             verdict = f"You guessed {in_words(guess, self._unit)}."
-            if found == guess:
+            if in_words(found) == in_words(guess):
                 remark = ", as you said"
             elif not isinstance(found, str):
                 more = "more" if found > guess else "less"

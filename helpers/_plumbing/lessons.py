@@ -63,7 +63,9 @@ def in_words(value, unit=""):
     """
     if isinstance(value, str):
         return f"“{value}”"
-    return (f"{value:.3g}" if isinstance(value, float) else str(value)) + (unit and f" {unit}")
+    if isinstance(value, float):
+        value = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value} {unit}".strip()
 
 
 def number_in(text, unit=""):
