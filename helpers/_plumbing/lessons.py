@@ -16,11 +16,13 @@ import copy
 import math
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "lessons"
 
 
+@cache
 def lessons(kind):
     """All lessons of a kind ("quiz", "guess" or "exercise") as {name: table}.
 
