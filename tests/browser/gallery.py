@@ -66,36 +66,21 @@ answers = pd.DataFrame([
 RulerExplorer(answers)
 """,
     "training cost": "TrainingCostExplorer()",
-    "quiz": """
-quiz(
-    "Which of the two sees both sides of a blank?",
-    {
-        "The causal model": "It sees what stands before the blank, and nothing else.",
-        "The masked model": "Whatever stands around the blank is part of its question.",
-        "Neither of them": "One of them would have nothing to fill a blank with.",
-    },
-    answer="The masked model",
-)
-""",
+    "quiz": 'quiz("06-2")',
     "number": """
-share = predict("share", "What share of the blanks will be filled rightly?", unit="%")
+share = predict("07-1")
 share.guess(40)
 share
 """,
-    "choices": """
-choices = ["the causal model", "the masked model", "no difference to speak of"]
-predict("lower", "Which of the two will end with the lower loss?", choices)
-""",
-    "compared": 'compare("share", 62.5, unit="%")',
-    "not asked": 'compare("never asked", 0.25)',
-    "solved": """
-double = "That doubles: multiply x with itself."
-check = exercise(lambda x: x * x, [(2,), (3,)], {double: lambda x: x + x}, hint="Two factors.")
-check(lambda x: x**2)
-""",
-    "mistake": "check(lambda x: 2 * x)",
-    "first case": "check(lambda x: x)",
-    "your turn": "check(lambda x: None)",
+    "choices": 'predict("02-3")',
+    "compared": 'compare("07-1", 62.5)',
+    "compared later": 'compare("02-3", 0.4)',
+    "not asked": 'compare("05-2", 25)',
+    "solved": 'exercise("04-1", lambda share, n_tokens: share ** (1 / n_tokens))',
+    "mistake": 'exercise("04-1", lambda share, n_tokens: share / n_tokens)',
+    "first case": 'exercise("04-1", lambda share, n_tokens: share)',
+    "error": 'exercise("04-1", lambda share, n_tokens: share / 0)',
+    "your turn": 'exercise("04-1", lambda share, n_tokens: None)',
     "game": """
 options = (" mat", " sofa", " roof", "something else")
 rivals = {"the grammar": (0.4, 0.3, 0.2, 0.1), "word counts": (0.1, 0.1, 0.1, 0.7)}

@@ -19,6 +19,7 @@ TYPED = {
     "prompt": "The cat sat",
     "text": "Leo took the [MASK] and hit a nail.",
     "targets": "dog, cat",
+    "your guess": "62.5",
 }
 READY = {
     "Start over": "Step",
@@ -222,7 +223,7 @@ def _list_by_mouse(box):
 
 
 def _text_by_keyboard(box):
-    name = box.evaluate("it => it.labels[0].innerText.trim()")
+    name = box.evaluate("it => it.labels[0]?.innerText.trim() ?? it.placeholder")
     box.press("Control+A")
     box.page.keyboard.insert_text(TYPED.get(name, f"{box.input_value()} again"))
     box.press("Tab")

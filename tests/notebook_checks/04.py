@@ -94,14 +94,3 @@ def after_pair_table():
     assert min(by_both("who did what to whom")) > 0.7
     causal, masked = by_both("sums of 2 digits")
     assert causal > 0.9 > 0.1 > masked
-
-
-def after_exercise_solution():
-    needed_for_half = [round(solution(0.5, n), 2) for n in (1, 2, 3, 5, 10, 20)]
-    assert needed_for_half == [0.5, 0.71, 0.79, 0.87, 0.93, 0.97]
-
-
-def after_exercise_head_solution():
-    for game, sure in zip(ids.tolist(), certain.tolist(), strict=True):
-        places = [place for place in range(63) if sure[place]]
-        assert all(by_hand(game[: place + 1]) == game[place + 1] for place in places)

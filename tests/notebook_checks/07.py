@@ -26,11 +26,3 @@ def after_exact_check():
 
 def after_auto_run():
     assert torch.allclose(difference, -reader.head.bias.data, atol=1e-4)
-
-
-def after_exercise_solution():
-    text = (
-        "Review: We went to a cafe. The cake was lovely. The waiter was rude. I would come again."
-    )
-    truth = pocketweb.next_token(text + "\nVerdict:")[" good"]
-    assert math.isclose(solution([(0.84, 0.16), (0.16, 0.84), (0.9, 0.1)]), truth)

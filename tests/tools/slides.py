@@ -7,9 +7,8 @@ cells' metadata. The cuts are made here, by measuring every cell in a headless C
 of a slide, so that none overflows:
 - a heading begins a slide, what does not fit on it begins one below it, and all else appears step
   by step;
-- quizzes are for the speaker's notes, since nbconvert shows code that is folded away, and with it
-  the answers;
-- left out are the set-up cell, folded code without a picture, solutions and live views (a static
+- quizzes are for the speaker's notes;
+- left out are the set-up cell, folded code without a picture, exercises and live views (a static
   picture stands before each).
 
 `--write` splits a text that is too long for one slide into two cells. What cannot be split, it
@@ -49,20 +48,20 @@ def kind(cell):
     Example:
         >>> kind(nbformat.v4.new_markdown_cell("## One writes, one fills"))
         'slide'
-        >>> kind(nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["solution"]}))
+        >>> kind(nbformat.v4.new_code_cell('exercise("05-1", mine)'))
         'skip'
     """
     if cell.cell_type == "markdown":
-        if cell.source.startswith(("*Solution:*", "## Run this first")):
+        if cell.source.startswith("## Run this first"):
             return "skip"
         return "slide" if re.match(r"##? ", cell.source) else "fragment"
-    if re.search(r"= quiz\(", cell.source):
+    if re.search(r"\bquiz\(", cell.source):
         return "notes"
     folded = cell.metadata.get("jupyter", {}).get("source_hidden")
     page = any("text/html" in output.get("data", {}) for output in cell.outputs)
-    live = "widget" in tags(cell) and not re.search(r"\b(predict|guess)\(", cell.source)
-    set_up, tried = "find_spec" in cell.source, "check(" in cell.source
-    if set_up or tried or live or "solution" in tags(cell) or (folded and not page):
+    live = "widget" in tags(cell) and not re.search(r"\b(predict|compare|guess)\(", cell.source)
+    set_up, tried = "find_spec" in cell.source, cell.source.startswith("exercise(")
+    if set_up or tried or live or (folded and not page):
         return "skip"
     return "fragment"
 

@@ -3,7 +3,7 @@ whose answers hold.
 """
 
 import ast
-import json
+import html
 import re
 from collections import Counter
 
@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from helpers import quiz
+from helpers._plumbing.lessons import lesson, lessons
 from tests.support.notebook_plugin import ROOT
 from tests.tools import measure_notebooks, minutes, slides
 from tests.tools.store_outputs import LIVE_VIEW, tags
@@ -166,61 +167,44 @@ def calls(cell, name):
     return [node for node in called if node.func.id == name]
 
 
-def quizzes(notebook):
-    """Each quiz of a notebook as (choices, answer, the widget), made from its cell alone."""
-    for cell in code(notebook):
-        for call in calls(cell, "quiz"):
-            question, choices = (ast.literal_eval(argument) for argument in call.args)
-            answer = ast.literal_eval(
-                next(word.value for word in call.keywords if word.arg == "answer")
-            )
-            yield choices, answer, quiz.quiz(question, choices, answer)
-
-
-def test_every_quiz_has_one_answer_and_a_reason_for_every_choice(notebook):
-    asked = list(quizzes(notebook))
-    assert asked
-    for choices, answer, card in asked:
-        assert len(choices) >= 3
-        for choice in choices:
+def test_every_quiz_has_one_answer_and_a_reason_for_every_choice():
+    assert len(lessons("quiz")) > 20
+    for name, asked in lessons("quiz").items():
+        card, choices = quiz.quiz(name), asked["choices"]
+        assert len(choices) >= 3, name
+        assert asked["answer"] in choices, name
+        assert len(set(choices.values())) == len(choices), name
+        for choice, reason in choices.items():
             card.choose(choice)
-            assert ("Right." in card.feedback.value) == (choice == answer), choice
-        assert len(set(choices.values())) == len(choices)
+            assert len(reason) > 20, choice
+            assert html.escape(reason) in card.feedback.value, choice
+            assert ("Right." in card.feedback.value) == (choice == asked["answer"]), choice
 
 
-def test_the_answer_does_not_always_stand_at_the_same_place():
-    places = Counter(
-        list(choices).index(answer)
-        for path in NOTEBOOKS
-        for choices, answer, _ in quizzes(nbformat.read(path, as_version=4))
-    )
+def test_the_answer_is_not_always_at_the_same_place():
+    asked = lessons("quiz").values()
+    places = Counter(list(one["choices"]).index(one["answer"]) for one in asked)
     assert max(places.values()) <= 0.75 * places.total(), places
 
 
-def test_code_that_gives_answers_away_is_folded(notebook):
+def test_what_is_asked_is_one_line_in_view(notebook):
     for cell in code(notebook):
-        if calls(cell, "quiz") or calls(cell, "exercise") or "solution" in tags(cell):
-            assert cell.metadata.get("jupyter", {}).get("source_hidden"), cell.id
+        if calls(cell, "quiz") or calls(cell, "exercise") or calls(cell, "predict"):
+            assert "source_hidden" not in cell.metadata.get("jupyter", {}), cell.id
+            lines = [line for line in cell.source.splitlines() if line.strip()]
+            assert len([line for line in lines if not line.startswith("from ")]) == 1, cell.id
 
 
 def test_exercises_are_complete(notebook):
-    """Difficulty, minutes by the rule, a hint, a check that knows mistakes, and a folded solution
-    that passes it.
-    """
+    """Difficulty, minutes by the rule, and a check that knows mistakes."""
     stated = [cell.source for cell in notebook.cells if minutes.DIFFICULTY.search(cell.source)]
     checks = [call for cell in code(notebook) for call in calls(cell, "exercise")]
-    solutions = [cell for cell in code(notebook) if "solution" in tags(cell)]
-    assert stated
-    assert len(stated) == len(checks) == len(solutions)
+    assert len(stated) == len(checks) > 0
     for source in stated:
         difficulty, about = map(int, minutes.DIFFICULTY.search(source).groups())
         assert about == minutes.EXERCISE[difficulty]
-        assert "<summary>Hint</summary>" in source
     for call in checks:
-        mistakes = next(word.value for word in call.keywords if word.arg == "mistakes")
-        assert len(mistakes.keys) >= 2
-    for cell in solutions:
-        assert "Solved." in json.dumps(cell.outputs), cell.id
+        assert len(lesson("exercise", ast.literal_eval(call.args[0]))["mistakes"]) >= 2
 
 
 def test_predictions_are_shown_again_beside_the_result(notebook):

@@ -36,6 +36,7 @@ from transformers import (
 
 from helpers._plumbing import checkpoints
 from helpers._plumbing.checkpoints import is_short_memory
+from helpers._plumbing.lessons import judge
 from helpers._plumbing.passes import in_one_pass
 from helpers.explorers import (
     FillMaskExplorer,
@@ -65,7 +66,7 @@ from helpers.lab.evaluation import gap_to_floor, unseen
 from helpers.lab.fine_tuning import Reader, from_scratch, word_counts
 from helpers.lab.scaling import fit_power_law, fit_scaling_law
 from helpers.models import LanguageModel, ModelNotAvailable, load_causal_lm, load_masked_lm
-from helpers.quiz import compare, exercise, predict
+from helpers.quiz import compare, predict
 from tests.support.tiny_models import _bert, _gpt2, save_tiny, tiny
 
 ENGLISH_ENDS = (".", "?", '"')
@@ -850,10 +851,14 @@ def test_prefetch_does_not_take_a_folder_for_the_model(here):
 )
 def test_exercises_take_arrays_and_tensors(library):
     """ "The truth value of an array is ambiguous", or tensors printed in the verdict."""
-    check = exercise(lambda n: [n * 0.5, 1.0], [(1,), (2,)], {"Doubled.": lambda n: [n * 2.0, 1.0]})
-    assert check(lambda n: library([n * 0.5, 1.0])).text.startswith("Solved.")
-    assert "Doubled." in check(lambda n: library([n * 2.0, 1.0])).text
-    told = check(lambda n: library([9.0, 1.0])).text
+    asked = {
+        "solution": "def solution(n): return [n * 0.5, 1.0]",
+        "cases": "[(1,), (2,)]",
+        "mistakes": {"Doubled.": "def mistake(n): return [n * 2.0, 1.0]"},
+    }
+    assert judge(asked, lambda n: library([n * 0.5, 1.0]))[0] == "Solved."
+    assert judge(asked, lambda n: library([n * 2.0, 1.0])) == ("Not yet.", "Doubled.")
+    told = judge(asked, lambda n: library([9.0, 1.0]))[1]
     assert "9.0, 1.0" in told
     assert "tensor" not in told
     assert "array" not in told
@@ -861,5 +866,5 @@ def test_exercises_take_arrays_and_tensors(library):
 
 def test_a_guess_of_zero_is_kept():
     """A guess that the box shows from the start was no change, and never kept."""
-    predict("faults: zero", "How many?").guess(0)
-    assert compare("faults: zero", 0.0).text.startswith("You guessed 0")
+    predict("05-2").guess(0)
+    assert compare("05-2", 0.0).text == "You guessed 0 of 100. Measured: 0 of 100, as you said."

@@ -20,7 +20,7 @@ TOP_LEVEL = ("LICENSE", "README.md", "helpers", "notebooks", "pyproject.toml", "
 FIVE = ("charts", "fill_mask", "generation", "models", "quiz")  # what a learner takes home
 ROOMS = ("_plumbing", "data", "explorers", "lab")
 TESTS = ("benchmarks", "browser", "notebook_checks", "support", "tools", "unit")
-ALL_CODE, FIVE_CODE, VIEW_CODE, FUNCTION_CODE = 4000, 600, 200, 35  # at most, in lines
+ALL_CODE, FIVE_CODE, VIEW_CODE, FUNCTION_CODE = 5300, 600, 200, 35  # at most, in lines
 # Who stands higher may use who stands lower, and never the reverse; charts may be used by views.
 LEVEL = {"_plumbing": 0, "models": 1, "generation": 2, "fill_mask": 2, "lab": 3, "explorers": 4}
 MODULES = sorted((ROOT / "helpers").rglob("*.py"))
@@ -126,7 +126,7 @@ def test_imports_go_downstairs(path):
             assert other in LEVEL or other == "charts", f"{path.name} imports {name}"
             assert other == "charts" or other == me or LEVEL[other] < LEVEL[me], f"{me}: {name}"
         if me in ("charts", "quiz"):
-            assert other == "charts", f"{me} imports {name}"
+            assert other in ("charts", "_plumbing"), f"{me} imports {name}"
 
 
 # ---- sizes
