@@ -7,6 +7,7 @@ tokens are those of the pocket models, so truth and model stand on one axis.
 """
 
 import functools
+import math
 import itertools
 import json
 import re
@@ -104,6 +105,16 @@ def log_prob(text, genres=None):
         (0.0, -inf)
     """
     return language(genres).log_prob(text)
+
+
+def is_possible(text, genres=None):
+    """Whether a document can begin with this text.
+
+    Example:
+        >>> is_possible("Once upon a time"), is_possible("Colourless green ideas")
+        (True, False)
+    """
+    return log_prob(text, genres) > -math.inf
 
 
 def next_token(prefix, genres=None):

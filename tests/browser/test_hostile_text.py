@@ -47,7 +47,7 @@ def test_hostile_text_that_the_model_writes(writer):
     expect(writer.get_by_role("status")).to_contain_text("top-k 1")
     button(writer, "Write").click()
     seen = HOSTILE.replace("\x1b", "⟨U+001B⟩")
-    new = writer.locator("mark").first
+    new = writer.locator("p > b + span").first
     expect(new).to_have_text(seen, use_inner_text=False, timeout=120_000)
     assert_nothing_ran(writer)
 
@@ -56,9 +56,9 @@ def test_hostile_text_that_the_reader_types(typed):
     write(typed, "prompt", TYPED)
     expect(typed.get_by_role("status")).to_contain_text("has never seen: img")
     button(typed, "Write").click()
-    expect(typed.locator("mark").first).to_have_text(re.compile(r"\S"))
+    expect(typed.locator("p > b + span").first).to_have_text(re.compile(r"\S"))
     button(typed, "Four seeds").click()
-    expect(typed.locator("mark")).to_have_count(5)
+    expect(typed.locator("p > b + span")).to_have_count(5)
     expect(typed).to_contain_text('<img src=x onerror="window.hacked=1"></script>')
     button(typed, "Show as code").click()
     assert_nothing_ran(typed)

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.hands import bars, box, button, expect_other_bars, write
 
 LENGTHS = """output => {
-    const look = () => output.lengths.add(output.querySelector('mark')?.innerText.length)
+    const look = () => output.lengths.add(output.querySelector('p > b + span')?.innerText.length)
     output.lengths = new Set()
     new MutationObserver(look).observe(output, { subtree: true, childList: true })
 }"""  # of the text, each that it has while it grows
@@ -50,7 +50,7 @@ def test_top_k_is_typed_into_its_labelled_box(explorer):
 
 
 def test_step_and_write_add_text(explorer):
-    new = explorer.locator("mark").first
+    new = explorer.locator("p > b + span").first
     button(explorer, "Start over").click()
     expect(new).to_have_text("")
     before = bars(explorer)
