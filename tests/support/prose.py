@@ -12,7 +12,7 @@ import nbformat
 LONG, TOO_LONG = 24, 40  # words of a sentence
 MEAN_AT_MOST, LONG_SHARE_AT_MOST = 16, 0.15  # what good plain prose keeps
 START = r"(?:^|(?<=[.?!:;] ))"
-ADJECTIVES = "Cold|Warm|Hot|Cool|Dark|Light|Greedy|Frozen|Small|Large|Short|Long|Cheap|Right|Wrong"
+ADJECTIVES = "Cold|Warm|Hot|Cool|Dark|Light|Frozen|Small|Large|Short|Long|Cheap|Right|Wrong"
 PYTHON = re.compile(r"\s*(?:def |import |from \w+ import |@|[\[(])")
 TURNS = {  # what is found: what to write instead
     r"\bbehind\b": "after, below, under or inside",
@@ -27,7 +27,7 @@ TURNS = {  # what is found: what to write instead
         "because"
     ),
     START + r"Silence (?:means|is)\b": "if you leave it out",
-    START + rf"(?:{ADJECTIVES})(?::| is\b)": "a subject: what is cold?",
+    START + rf"(?:(?:{ADJECTIVES})(?::| is\b)|Greedy is\b)": "a subject: what is cold?",
     START + r"Who(?: [a-z]+s| has| is)\b(?![^.!]*\?)": "a model that, or a reader who",
     r"\bin (?:its|their|his|her) stead\b": "instead",
     r"\bor the like\b|\band the like\b": "name it, or leave it out",

@@ -18,10 +18,8 @@ from tests.tools.minutes import tags
 
 NOTEBOOKS = minutes.notebooks()
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
-HEADINGS_TO_COME = {"05"}  # its headings and its Next link change with the page
-SHARE_TODAY = {"01": 0.42, "03": 0.63, "04": 0.54}  # of the lines in view; two thirds elsewhere
-READER_TODAY = {"01": 22}  # lines for the reader
-WIDE_TODAY = {"01": 40, "02": 44, "03": 11, "04": 14, "05": 29, "06": 44, "07": 19}
+SHARE_TODAY = {"01": 0.50}  # of the lines in view; two thirds elsewhere
+WIDE_TODAY = {"01": 36, "02": 39, "03": 6, "04": 12, "05": 5, "06": 42, "07": 17}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -117,13 +115,11 @@ def test_every_plan_of_the_guide_goes_forward():
         assert order == sorted(order), plan.split("\n")[0]
 
 
-def test_the_last_line_leads_to_the_next_notebook(notebook, path):
+def test_one_line_leads_to_the_next_notebook(notebook, path):
     n = int(path.stem[:2])
-    if path.stem[:2] in HEADINGS_TO_COME:
-        pytest.skip("this page will be rewritten")
-    last = notebook.cells[-1].source.splitlines()[-1]
-    assert last.startswith("Next: ")
-    linked = re.findall(r"\]\(([^)]+)\)", last)
+    last = [cell.source.splitlines()[-1] for cell in notebook.cells if is_text(cell)]
+    (following,) = [line.split("Next: ")[1] for line in last if "Next: " in line]
+    linked = re.findall(r"\]\(([^)]+)\)", following)
     if n == len(NOTEBOOKS):
         assert linked
         assert all(not link.endswith(".ipynb") for link in linked)
@@ -163,9 +159,7 @@ def is_text(cell):
     return cell.cell_type == "markdown"
 
 
-def test_a_section_without_core_cells_says_optional(notebook, path):
-    if path.stem[:2] in HEADINGS_TO_COME:
-        pytest.skip("this page will be rewritten")
+def test_a_section_without_core_cells_says_optional(notebook):
     found = list(sections(notebook))
     assert len(found) >= 8
     for _, heading, core in found:
@@ -212,7 +206,7 @@ def test_the_core_answers_what_it_asks(notebook):
 def test_lines_in_view_are_for_the_reader(notebook, path):
     n, counted = path.stem[:2], lines_in_view.count(notebook)
     least = lines_in_view.READER_AT_LEAST.get(n, lines_in_view.READER_ELSEWHERE)
-    assert counted["reader"] >= READER_TODAY.get(n, least), counted
+    assert counted["reader"] >= least, counted
     share = SHARE_TODAY.get(n, lines_in_view.SHARE_AT_LEAST)
     assert lines_in_view.share(counted) >= share, counted
 

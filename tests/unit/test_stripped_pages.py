@@ -13,7 +13,6 @@ from tests.tools.minutes import notebooks
 BARS_TODAY = {  # cells whose stored bars have no block characters
     "01": {"same-bars", "reveal-static", "reveal-picture", "yours-run"},
     "02": {"sliders-picture"},
-    "05": {"picture", "real-picture"},
     "06": {"picture", "real-picture"},
 }
 WORDS_TODAY = BARS_TODAY  # cells of which words are lost, or numbers run into one another
