@@ -2,48 +2,66 @@
 
 
 def after_explorer():
-    explorer.temperature.value = 0.3
-    assert "temperature 0.30" in explorer.status.value
-    cold = explorer.bars.value
-    explorer.temperature.value = 2.0
-    assert explorer.bars.value != cold
-    explorer.temperature.value = 0.8
+    """The suggested move shows: the first bar three times as long, five bars that differ."""
+    import re
+
+    lengths = {}
+    for explorer.temperature.value in (0.3, 2.0, 1.0):
+        bars = re.findall(r'<i style="[^"]*width:([\d.]+)%', explorer.bars.value)
+        lengths[explorer.temperature.value] = [float(length) for length in bars]
+    cold, warm = lengths[0.3], lengths[1.0]
+    assert cold[0] >= 3 * warm[0] > 3 * lengths[2.0][0]
+    assert sum(abs(a - b) > 2 for a, b in zip(cold, warm, strict=True)) >= 5
 
 
-def after_same_check():
-    assert mine == text
+def after_softmax():
+    assert torch.allclose(powers / powers.sum(), scores.softmax(-1))
 
 
-def after_zero_limit():
-    assert generate_text(pocket, start, temperature=0.001, seed=1) == greedy
+def after_program_run():
+    from helpers.generation import generate_text
 
-
-def after_topk_run():
-    assert generate_text(pocket, start, top_k=1, seed=5) == generate_text(
-        pocket, start, do_sample=False
-    )
+    assert generate_text(pocket, prompt, max_length=80, temperature=0.6, seed=1) == text
 
 
 def after_greedy_measure():
-    assert greedy_share > drawn_share
+    from helpers._plumbing.words import repeated
+
+    greedy_share, drawn_share = (sum(repeated(text)) / len(text.split()) for text in texts)
+    assert greedy_share > 2 * drawn_share
 
 
-def after_meter_run():
-    safe, chaotic = uncut[1], uncut[-1]
-    assert safe[0] > 80 > 20 > chaotic[0], "possible texts"
-    assert safe[1] < chaotic[1], "different words"
-    assert cut[-1][0] > chaotic[0], "the cut keeps more texts possible"
+def after_meter_check():
+    assert possible[0] > 90 > 30 > possible[-1]
+    assert different[0] < 50 < 90 < different[-1]
+    assert with_cut[-1] > possible[-1]
+
+
+def after_yours_run():
+    beginnings = {text.removeprefix(my_prompt).split()[0] for text in texts.values()}
+    assert len(beginnings) == 3, "three seeds, three opinions"
 
 
 def after_real_explorer():
-    real.top_k.value = 5
-    assert "top-k 5" in real.status.value
-    real.top_k.value = 50
+    assert "not on this machine" in real.status.value
+    assert real.lm is None
 
 
-def after_real_words():
-    assert n_words <= n_tokens
+def after_ties_run():
+    assert distribution(torch.tensor([3.0, 3.0, 1.0]), top_k=1).tolist() == [0.5, 0.5, 0.0]
 
 
-def after_challenge_result():
-    assert min(shares.values()) > 3 / 60
+def after_zero_beams():
+    one, four = (pocketweb.log_prob(text) for text in texts.values())
+    assert one < four
+
+
+def after_context_run():
+    assert chances[" pink"] < 0.1
+
+
+def after_padding_run():
+    batch = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
+    output = model.generate(**batch, max_new_tokens=8, do_sample=False, pad_token_id=end)
+    alone = generate_text(pocket, prompts[0], 8, do_sample=False)
+    assert tokenizer.decode(output[0], skip_special_tokens=True) == alone

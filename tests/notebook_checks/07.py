@@ -26,3 +26,7 @@ def after_exact_check():
 
 def after_auto_run():
     assert torch.allclose(difference, -reader.head.bias.data, atol=1e-4)
+
+
+def after_search_run():
+    assert min(shares.values()) > 3 / 60
