@@ -7,9 +7,9 @@ tokens are those of the pocket models, so truth and model stand on one axis.
 """
 
 import functools
-import math
 import itertools
 import json
+import math
 import re
 import zlib
 
