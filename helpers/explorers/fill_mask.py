@@ -144,10 +144,10 @@ def fill_mask_picture(lm, text, targets=None, right_words=None):
     views = _views(lm, text, targets)
     last = len(views) - 1
     n = last if right_words is None else check_whole_number(right_words, "right_words", 0, last)
-    return _picture(lm, views[n], _axis(lm, views))
+    return _one_view(lm, views[n], _axis(lm, views))
 
 
-def _picture(lm, view, end):
+def _one_view(lm, view, end):
     page, sentence = _view_html(lm, view, end)
     lines = [f"{view.shown!r} filled by {lm.name}; {sentence}"]
     for number, bars in enumerate(_tables(lm, view), 1):
@@ -202,7 +202,7 @@ class FillMaskExplorer(ModelExplorer):
         self._reveal_all()
         last = len(self._views) - 1
         places = sorted({0, last // 2, last})
-        self.still = self._pictured([_picture(lm, self._views[n], self._end) for n in places])
+        self.still = self._pictured([_one_view(lm, self._views[n], self._end) for n in places])
 
     def code(self):
         """The plain transformers script that gives the numbers of the bars."""

@@ -15,7 +15,7 @@ from helpers.explorers._controls import labelled, row
 from helpers.explorers._explorer import Explorer
 from helpers.fill_mask import BLANK, fill_masks
 
-WORD = re.compile(r"\w+(?:['’]\w+)*")
+A_WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 
 class HiddenWordExplorer(Explorer):
@@ -38,7 +38,7 @@ class HiddenWordExplorer(Explorer):
 
     def __init__(self, lm, text):
         check_text(lm, f"{text} {lm.tokenizer.mask_token}", "masked")
-        self._text, self._places = text, [word.span() for word in WORD.finditer(text)]
+        self._text, self._places = text, [word.span() for word in A_WORD.finditer(text)]
         if not self._places:
             raise ValueError("The text has no word to hide.")
         super().__init__(f"A slider that hides one word after another from {lm.name}")

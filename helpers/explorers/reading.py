@@ -137,10 +137,10 @@ def reading_picture(causal, masked, text=TEXT, revealed=0):
     """
     readings = _read(causal, masked, text)
     n = check_whole_number(revealed, "revealed", 0, len(readings.words))
-    return _picture(causal, masked, readings, n)
+    return _both(causal, masked, readings, n)
 
 
-def _picture(causal, masked, readings, n):
+def _both(causal, masked, readings, n):
     panels, sentence = _panels(causal, masked, readings, n)
     text = sentence
     for bars in zip(readings.causal, readings.masked[n], strict=True):
@@ -193,7 +193,7 @@ class ReadingExplorer(ModelExplorer):
         ]
         self._draw()
         places = sorted({0, last // 2, last})
-        pictures = [_picture(causal, masked, self._readings, n) for n in places]
+        pictures = [_both(causal, masked, self._readings, n) for n in places]
         self.still = self._pictured(pictures, basis=700)
 
     def code(self):

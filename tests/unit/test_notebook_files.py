@@ -26,7 +26,7 @@ NAMES = (
     "06_fill_mask_with_bert",
     "07_fine_tuning",
 )
-ASSERTS = {"01": 14, "02": 18, "03": 19, "04": 25, "05": 12, "06": 21, "07": 8}
+ASSERTS = {"01": 15, "02": 18, "03": 19, "04": 27, "05": 15, "06": 22, "07": 9}
 QUESTION = re.compile(r"\b(quiz|predict|compare|exercise)\(")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -179,25 +179,29 @@ def test_core_path_is_tagged(notebook):
     assert any("core" in tags(cell) for cell in cells(notebook, "markdown"))
 
 
-def test_every_widget_follows_a_static_view_and_is_proved(notebook, path):
-    """Before each cell tagged `widget` one tagged `static`; after it, before the next, a check that
-    asserts.
+def test_every_live_view_is_proved(notebook, path):
+    """After each live view, before the next, comes a check that asserts.
 
-    The questions of `helpers.quiz` are exempt: they carry their own static view and have their own
-    tests.
+    The questions of `helpers.quiz` are exempt: they have their own tests.
     """
-    checks = notebook_checks.functions(path)
-    static, unproved = False, None
+    checks, unproved = notebook_checks.functions(path), None
     for cell in notebook.cells:
-        if "static" in tags(cell):
-            static = True
         if "widget" in tags(cell) and not QUESTION.search(cell.source):
-            assert static, f"no cell tagged 'static' stands before the widget in cell {cell.id}"
             assert unproved is None, f"no check asserts what the widget in cell {unproved} showed"
-            static, unproved = False, cell.id
+            unproved = cell.id
         if cell.id in checks and asserts(checks[cell.id]):
             unproved = None
     assert unproved is None, f"no check asserts what the widget in cell {unproved} showed"
+
+
+def test_every_live_view_left_its_own_still(notebook):
+    """Stored is the still alone: HTML and words, and no picture of it in a cell of its own."""
+    for cell in cells(notebook, "code"):
+        if "widget" in tags(cell):
+            (output,) = [one for one in cell.outputs if one.output_type == "display_data"]
+            assert set(output.data) <= {"text/html", "text/plain", "image/png"}, cell.id
+            assert output.data["text/plain"].startswith("<figure: "), cell.id
+    assert not any("static" in tags(cell) for cell in notebook.cells)
 
 
 def test_live_views_are_tagged(notebook):
