@@ -83,9 +83,8 @@ class Prediction(Card):
         else:
             kept = f"{_guesses[name]:g}" if name in _guesses else ""
             look = {"description": "your guess", "placeholder": "a number"}
-            self._box = widgets.Text(
-                kept, continuous_update=False, layout={"width": "220px"}, **look
-            )
+            look |= {"layout": {"width": "220px"}}
+            self._box = widgets.Text(kept, continuous_update=False, **look)
             row = widgets.HBox([self._box, widgets.HTML(html.escape(self._unit))])
         self._box.observe(lambda change: self._take(change["new"]), "value")
         self._say()
