@@ -82,8 +82,9 @@ class Prediction(Card):
             self._box.value = _guesses.get(name)
         else:
             kept = f"{_guesses[name]:g}" if name in _guesses else ""
-            look = {"placeholder": "your guess", "continuous_update": False}
-            self._box = widgets.Text(kept, layout={"width": "120px"}, **look)
+            look = {"description": "your guess", "placeholder": "a number"}
+            look |= {"layout": {"width": "220px"}}
+            self._box = widgets.Text(kept, continuous_update=False, **look)
             row = widgets.HBox([self._box, widgets.HTML(html.escape(self._unit))])
         self._box.observe(lambda change: self._take(change["new"]), "value")
         self._say()
@@ -122,10 +123,11 @@ class Comparison(LiveView):
         self._name, self._measured = name, finding(asked, measured)
         self._label, self._unit = asked.get("label", "Measured"), asked.get("unit", "")
         self.text, self._feedback = "", widgets.HTML(note("You have not guessed yet.", "", NEUTRAL))
-        button = widgets.Button(description="Show what was measured", layout={"width": "auto"})
-        button.on_click(lambda _: self.show())
+        wide = {"width": "max-content"}
+        self._button = widgets.Button(description="Show what was measured", layout=wide)
+        self._button.on_click(lambda _: self.show())
         line = "Your guess and the result appear here when the notebook runs."
-        super().__init__(Picture(f"<p><em>{line}</em></p>", line), [self._feedback, button])
+        super().__init__(Picture(f"<p><em>{line}</em></p>", line), [self._feedback, self._button])
         _watching[name].append(self.show)
         if name in _guesses:
             self.show()
@@ -143,7 +145,7 @@ class Comparison(LiveView):
                 remark = f", which is {in_words(abs(found - guess))} {more}"
         text = f"{self._label}: {in_words(found, self._unit)}{remark}."
         self.text, self._feedback.value = f"{verdict} {text}", note(verdict, text, NEUTRAL)
-        self.children = [self._feedback]
+        self._button.layout.display = "none"
 
 
 class Exercise(LiveView):

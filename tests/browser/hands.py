@@ -223,7 +223,7 @@ def _list_by_mouse(box):
 
 
 def _text_by_keyboard(box):
-    name = box.evaluate("it => it.labels[0]?.innerText.trim() ?? it.placeholder")
+    name = box.evaluate("it => it.labels[0].innerText.trim()")
     box.press("Control+A")
     box.page.keyboard.insert_text(TYPED.get(name, f"{box.input_value()} again"))
     box.press("Tab")
