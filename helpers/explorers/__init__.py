@@ -6,8 +6,7 @@ is downloaded only when asked for, `rulers` for answers that are stored, `traini
 budget. What they share begins with an underscore.
 """
 
-from helpers.explorers._bars import Bar, bars_html, status_html
-from helpers.explorers._controls import labelled
+from helpers.explorers._bars import Bar, bars_html
 from helpers.explorers.fill_mask import FillMaskExplorer, fill_mask_picture
 from helpers.explorers.hidden_word import HiddenWordExplorer
 from helpers.explorers.reading import ReadingExplorer, reading_picture
@@ -27,10 +26,8 @@ __all__ = [
     "TrainingCostExplorer",
     "bars_html",
     "fill_mask_picture",
-    "labelled",
     "reading_picture",
     "ruler_picture",
     "sampling_picture",
-    "status_html",
     "training_cost_picture",
 ]

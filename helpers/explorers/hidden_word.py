@@ -73,7 +73,7 @@ class HiddenWordExplorer(Explorer):
         missed = f"It misses {len(self.missed)} of {len(self.words)} words"
         missed += f": {', '.join(self.missed)}." if self.missed else "."
         note = f'<div style="margin:4px;{SMALL}">{visible(missed)}</div>'
-        return f'<p style="{SEES}">{text}</p>{note}', sentence
+        return f'<p class="lmm-sees" style="{SEES}">{text}</p>{note}', sentence
 
     def _picture(self, number):
         page, sentence = self._page(number)

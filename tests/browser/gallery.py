@@ -17,14 +17,13 @@ HOSTILE = (
 )
 CELLS = {
     "set-up": """
-import ipywidgets as widgets
 import pandas as pd
 from IPython.utils.capture import capture_output
 
-from helpers.charts import line_chart
+from helpers.charts import line_chart, text_cards
 from helpers.explorers import (
-    FillMaskExplorer, ReadingExplorer, RulerExplorer, SamplingExplorer, fill_mask_picture,
-    labelled, reading_picture, ruler_picture, sampling_picture, status_html,
+    FillMaskExplorer, HiddenWordExplorer, ReadingExplorer, RulerExplorer, SamplingExplorer,
+    fill_mask_picture, reading_picture, ruler_picture, sampling_picture,
 )
 from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
 from helpers.lab.abilities import RULERS
@@ -36,22 +35,7 @@ with capture_output():  # progress bars of what is built for the test
 
     gpt, bert, bytes_gpt, pieces_bert = map(tiny, ("pocket-gpt2", "pocket-bert", "gpt2", "bert"))
 """,
-    "slider": """
-words = "Once upon a time".split()
-number = widgets.BoundedIntText(2, min=1, max=len(words), description="mark word")
-slider, card = widgets.IntSlider(2, min=1, max=len(words)), widgets.HTML()
-
-
-def show(_=None):
-    n = number.value
-    text = [f"<mark>{word}</mark>" if i == n else word for i, word in enumerate(words, 1)]
-    card.value = f"<p>{' '.join(text)}</p>" + status_html(f"Word {n} is marked.")
-
-
-number.observe(show, names="value")
-show()
-widgets.VBox([labelled(number, slider, int), card])
-""",
+    "hidden word": 'HiddenWordExplorer(bert, "Once upon a time, a fox had a kite.")',
     "sampling": "SamplingExplorer(gpt)",
     "fill mask": "FillMaskExplorer(bert)",
     "reading": "ReadingExplorer(gpt, bert)",
@@ -94,6 +78,7 @@ guess([Round(text, options, answer, rivals) for text, answer in texts.items()])
     "reading picture": "reading_picture(gpt, bert, revealed=3)",
     "rulers picture": 'ruler_picture(answers, "Brier score")',
     "training cost picture": "training_cost_picture()",
+    "cards": 'text_cards("a b", {"greedy": "a b c d a b c d", "drawn": "a b d"}, repeats=True)',
     "chart": """
 lines = {"causal": ([0, 50, 100], [3.0, 1.5, 1.2]), "masked": ([0, 50, 100], [3.1, 1.1, 0.9])}
 line_chart(lines, "steps", "nats per token", floor=0.6)

@@ -31,7 +31,8 @@ def views():
 
 def test_every_view_is_on_the_gallery():
     assert len(views()) >= 5
-    assert views() - SHOWN == set()
+    # The view of a real model is one of the explorers; its button has its tests with a hub.
+    assert views() - SHOWN == {"RealModel"}
 
 
 def test_every_picture_is_on_the_gallery():

@@ -18,10 +18,10 @@ from helpers.explorers import (
     Bar,
     SamplingExplorer,
     bars_html,
-    labelled,
     sampling,
     sampling_picture,
 )
+from helpers.explorers._controls import labelled
 from helpers.explorers._explorer import STALE
 from helpers.explorers._next_token import TOKENS_SHOWN
 from helpers.generation import generate_text, next_token_logits
