@@ -17,13 +17,13 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 SMALL = "font-size:12px;line-height:1.4;opacity:.8"
 SEES = "max-width:756px;margin:6px 4px;line-height:1.6;white-space:pre-wrap;overflow-wrap:anywhere"
 HIDDEN = '<span style="display:none">{}</span>'
-_CELL = "padding:0 0 0 10px;border:0;text-align:right;white-space:nowrap;line-height:1.3"
-_HEAD = f"{_CELL};font-weight:600;vertical-align:bottom"
-_LABEL = "padding:0;border:0;text-align:left;white-space:nowrap;line-height:1.3;font-weight:400"
-_WIDE = "padding:0 0 0 10px;border:0;width:99%;min-width:60px"
+_CELL = "padding:0 0 0 8px;border:0;text-align:right;white-space:nowrap;line-height:1.3"
+_HEAD = "padding:0 0 0 8px;border:0;text-align:right;font-weight:600;vertical-align:bottom"
+_LABEL = "padding:0;border:0;text-align:left;line-height:1.3;font-weight:400"
+_WIDE = "padding:0 0 0 10px;border:0;width:99%;min-width:40px"
 _FRAME = "border-left:1px solid rgba(128,128,128,.6);padding:3px 0"
 _CODE = (
-    "display:block;max-width:10em;overflow:hidden;text-overflow:ellipsis;padding:0;background:none;"
+    "display:block;max-width:8em;overflow:hidden;text-overflow:ellipsis;padding:0;background:none;"
     "color:inherit;font-size:13px;white-space:pre;unicode-bidi:isolate"
 )
 
