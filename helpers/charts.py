@@ -215,7 +215,7 @@ _CARD = (
     '<div style="flex:1 1 220px;min-width:0;box-sizing:border-box;padding:8px 12px;'
     'border-radius:8px;border:1px solid rgba(128,128,128,.5)">'
     '<div style="font-size:12px;opacity:.8">{}</div>'
-    '<p style="margin:0;font-size:14px;line-height:1.5;overflow-wrap:break-word"><b>{}</b>'
+    '<p style="margin:0;font-size:14px;line-height:1.5;overflow-wrap:anywhere"><b>{}</b>'
     '<span>{}</span><em style="opacity:.8">{}</em></p></div>'
 )
 

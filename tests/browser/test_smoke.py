@@ -18,5 +18,6 @@ def test_the_views_are_alive(notebook):
     widgets = all_widgets(notebook)
     assert len(widgets) > 5
     for widget in widgets:
-        found = controls(widget)
-        move(next((it for it in found if it.kind == "slider"), found[0]), "keyboard")
+        found = controls(widget)  # none where an answer came with the guess above it
+        if found:
+            move(next((it for it in found if it.kind == "slider"), found[0]), "keyboard")
