@@ -55,7 +55,7 @@ def predict(name):
     Example:
         >>> predict("05-2").guess(40)
         >>> compare("05-2", 62.5).text
-        'You guessed 40 of 100. Measured: 62.5 of 100, which is 22.5 more.'
+        'You guessed 40 %. Measured: 62.5 %, which is 22.5 more.'
     """
     return Prediction(name)
 

@@ -52,9 +52,7 @@ def _three_temperatures(lm, place, top_k):
     end = axis_end(*(bars for bars, *_ in drawn.values()))
     pictures = []
     for temperature, (bars, sentence, _) in drawn.items():
-        plain = [bar._replace(truth=None) for bar in bars]
-        text = "\n".join([sentence, *bar_lines(plain)])
-        picture = Picture(bars_html(plain, end=end), text)
+        picture = Picture(bars_html(bars, end=end), "\n".join([sentence, *bar_lines(bars)]))
         pictures.append(headed(f"temperature {temperature:g}", picture))
     return pictures
 

@@ -1,7 +1,7 @@
 """The notebooks as everybody sees them first: just opened in JupyterLab, not trusted, not yet run.
 
-JupyterLab then drops style sheets from stored outputs, and much of inline styles. What must still be right is
-measured in pixels.
+JupyterLab then drops style sheets from stored outputs, and much of inline styles. What must still
+be right is measured in pixels.
 """
 
 import pytest

@@ -32,14 +32,14 @@ def after_greedy_measure():
 
 
 def after_meter_check():
-    assert possible[0] > 90 > 30 > possible[-1]
-    assert different[0] < 50 < 90 < different[-1]
-    assert with_cut[-1] > possible[-1]
+    assert possible(uncut[0]) > 90 > 30 > possible(uncut[-1])
+    assert possible(cut[-1]) > possible(uncut[-1])
+    assert len(set(uncut[0])) < 24 < 43 < len(set(uncut[-1]))
 
 
 def after_yours_run():
     beginnings = {text.removeprefix(my_prompt).split()[0] for text in texts.values()}
-    assert len(beginnings) == 3, "three seeds, three opinions"
+    assert len(beginnings) > 1, "each seed says something else"
 
 
 def after_real_explorer():

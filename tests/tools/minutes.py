@@ -39,7 +39,7 @@ HEADER = re.compile(
     r"together\. The exercises take (\d+) minutes more\. The cells run for about (\d+) minutes?\."
 )
 README_ROW = r"(\]\(notebooks/{}\.ipynb\) \|.*\| )(\d+), (\d+) \| (\d+), (\d+) \|"
-LARGE_PAGE = 2000  # characters of HTML: a table of bars or the like, to be looked at like a picture
+DRAWN = re.compile(r"<img|width:[\d.]+%;height")  # in HTML: a figure, or a table with bars
 
 
 class Minutes(NamedTuple):
@@ -68,7 +68,7 @@ def n_words(markdown):
 
 def is_picture(output):
     data = output.get("data", {})
-    return "image/png" in data or len(data.get("text/html", "")) > LARGE_PAGE
+    return "image/png" in data or bool(DRAWN.search(data.get("text/html", "")))
 
 
 def n_lines(cell):

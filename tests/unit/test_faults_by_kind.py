@@ -867,4 +867,4 @@ def test_exercises_take_arrays_and_tensors(library):
 def test_a_guess_of_zero_is_kept():
     """A guess that the box shows from the start was no change, and never kept."""
     predict("05-2").guess(0)
-    assert compare("05-2", 0.0).text == "You guessed 0 of 100. Measured: 0 of 100, as you said."
+    assert compare("05-2", 0.0).text == "You guessed 0 %. Measured: 0 %, as you said."

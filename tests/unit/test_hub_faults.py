@@ -703,12 +703,17 @@ def test_the_sections_on_real_models_run_on_what_they_download(
     page = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4)
     server = serve()
     shell = InteractiveShell()
-    for cell in with_what_they_need(page.cells):
+    cells = with_what_they_need(page.cells)
+    for cell in cells:
         shell.run_cell(cell.source).raise_error()
-    shown = capsys.readouterr().out
-    assert f"{name}, a " in shown
-    assert "Using 'pocket-" not in shown
+    assert not server.requests, "nothing is downloaded unasked"
+    shell.user_ns["real"].fetch()  # what the button does
     assert f"/{name}/resolve/main/model.safetensors" in server.requests
+    capsys.readouterr()
+    for cell in cells:
+        shell.run_cell(cell.source).raise_error()
+    assert "Using 'pocket-" not in capsys.readouterr().out
+    assert shell.user_ns["real"].lm.name == name
     assert "model.safetensors" in whole(cache)
 
 
