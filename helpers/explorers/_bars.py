@@ -20,7 +20,7 @@ HIDDEN = '<span style="display:none">{}</span>'
 _CELL = "padding:0 0 0 8px;border:0;text-align:right;white-space:nowrap;line-height:1.3"
 _HEAD = "padding:0 0 0 8px;border:0;text-align:right;font-weight:600;vertical-align:bottom"
 _LABEL = "padding:0;border:0;text-align:left;line-height:1.3;font-weight:400"
-_WIDE = "text-align:left;padding:0 0 0 10px;border:0;width:99%;min-width:40px"
+_WIDE = 'align="left" style="text-align:left;padding:0 0 0 10px;border:0;width:99%;min-width:40px"'
 _FRAME = "border-left:1px solid rgba(128,128,128,.6);padding:3px 0"
 _CODE = (
     "display:block;max-width:8em;overflow:hidden;text-overflow:ellipsis;padding:0;background:none;"
@@ -65,7 +65,7 @@ def bars_html(bars, caption="", end=None):
     both = HIDDEN.format(" (first the model, below it the truth)") if with_truth else ""
     axis = f"<span>0{HIDDEN.format(' to')}</span> <span>{end} %{both}</span>"
     axis = f'<div style="display:flex;justify-content:space-between;opacity:.8">{axis}</div>'
-    head = f'<th style="{_LABEL};font-weight:600">token</th><td align="left" style="{_WIDE}">{axis}</td>'
+    head = f'<th style="{_LABEL};font-weight:600">token</th><td {_WIDE}>{axis}</td>'
     names = {MODEL: "model %", TRUTH: "truth %"} if with_truth else {MODEL: "%"}
     for colour, name in names.items():
         head += f'<th style="{_HEAD}">{_key(colour)}{name}</th>'
@@ -88,9 +88,9 @@ def _row(bar, end, with_truth):
         drawn += HIDDEN.format("<br>") + _drawn("b", bar.truth or 0, end, TRUTH)
         numbers += f'<td style="{_CELL}">{_percent(bar.truth)}</td>'
     return (
-        f'<tr style="background:none;border:0"><th scope="row" align="left" style="{_LABEL}">{label}</th>'
-        f'<td align="left" style="{_WIDE}"><div aria-hidden="true" style="{_FRAME}">{drawn}</div></td>'
-        f"{numbers}</tr>"
+        f'<tr style="background:none;border:0">'
+        f'<th scope="row" align="left" style="{_LABEL}">{label}</th>'
+        f'<td {_WIDE}><div aria-hidden="true" style="{_FRAME}">{drawn}</div></td>{numbers}</tr>'
     )
 
 
