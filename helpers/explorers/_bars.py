@@ -18,9 +18,9 @@ SMALL = "font-size:12px;line-height:1.4;opacity:.8"
 SEES = "max-width:756px;margin:6px 4px;line-height:1.6;white-space:pre-wrap;overflow-wrap:anywhere"
 HIDDEN = '<span style="display:none">{}</span>'
 _CELL = "padding:0 0 0 8px;border:0;text-align:right;white-space:nowrap;line-height:1.3"
-_HEAD = "padding:0 0 0 8px;border:0;text-align:right;font-weight:600;vertical-align:bottom"
-_LABEL = "padding:0;border:0;text-align:left;line-height:1.3;font-weight:400"
-_WIDE = 'align="left" style="text-align:left;padding:0 0 0 10px;border:0;width:99%;min-width:40px"'
+_HEAD = f"{_CELL};font-weight:600;vertical-align:bottom"
+_LABEL = "padding:0;border:0;text-align:left;white-space:nowrap;line-height:1.3;font-weight:400"
+_WIDE = 'align="left" style="text-align:left;padding:0 0 0 8px;border:0;width:99%;min-width:36px"'
 _FRAME = "border-left:1px solid rgba(128,128,128,.6);padding:3px 0"
 _CODE = (
     "display:block;max-width:8em;overflow:hidden;text-overflow:ellipsis;padding:0;background:none;"
@@ -66,7 +66,7 @@ def bars_html(bars, caption="", end=None):
     axis = f"<span>0{HIDDEN.format(' to')}</span> <span>{end} %{both}</span>"
     axis = f'<div style="display:flex;justify-content:space-between;opacity:.8">{axis}</div>'
     head = f'<th style="{_LABEL};font-weight:600">token</th><td {_WIDE}>{axis}</td>'
-    names = {MODEL: "model %", TRUTH: "truth %"} if with_truth else {MODEL: "%"}
+    names = {MODEL: "model", TRUTH: "truth"} if with_truth else {MODEL: "%"}
     for colour, name in names.items():
         head += f'<th style="{_HEAD}">{_key(colour)}{name}</th>'
     look = "table-layout:auto;width:100%;margin:0;border:0;border-collapse:collapse;font-size:13px"
@@ -115,7 +115,7 @@ def blocks(share):
 
 
 def _key(colour):
-    square = f"display:inline-block;width:9px;height:9px;margin:0 5px 0 0;background:{colour}"
+    square = f"display:inline-block;width:9px;height:9px;margin:0 4px 0 0;background:{colour}"
     return f'<i style="{square}"></i>'
 
 

@@ -24,23 +24,23 @@ CELL = """
 from helpers.explorers import SamplingExplorer
 from helpers.models import load_causal_lm
 
-SamplingExplorer(load_causal_lm("pocket-gpt2"), "The cat sat on the", top_k=None)
+SamplingExplorer(load_causal_lm("pocket-gpt2"), "What is a", temperature=1.0, top_k=None)
 """
 LIMIT = 1.5e6  # bytes
 MARGIN = 12  # pixels beside the explorer
-NOTE = 40  # pixels below it, for the line that says that the text has ended
+NOTE = 60  # pixels below it, for a text that grows by some lines
 # label of the number box beside the slider, the places that the slider comes to, ms that each is
 # shown
 SCRIPT = (
-    ("temperature", (0.8,), 900),
-    ("temperature", (0.7, 0.6, 0.5, 0.4, 0.3), 130),
-    ("temperature", (0.2,), 1100),
-    ("temperature", (0.4, 0.7, 1.0, 1.3, 1.6), 130),
-    ("temperature", (1.8,), 1100),
+    ("temperature", (1.0,), 900),
+    ("temperature", (0.9, 0.8, 0.7, 0.6, 0.5, 0.4), 130),
+    ("temperature", (0.3,), 1100),
+    ("temperature", (0.5, 0.7, 1.0, 1.3, 1.6), 130),
+    ("temperature", (2.0,), 1100),
     ("top-k", (400, 50, 20, 12, 8), 130),
     ("top-k", (5,), 1300),
-    ("temperature", (1.4, 1.1), 130),
-    ("temperature", (0.8,), 900),
+    ("temperature", (1.6, 1.3), 130),
+    ("temperature", (1.0,), 900),
 )
 STEPS = 8  # presses of *Step* at the end, if the text does not end before, 350 ms each
 
@@ -62,9 +62,9 @@ def frames(explorer):
     press(explorer, "Start over")
     wait_until_still(explorer)
     explorer.evaluate("it => it.scrollIntoView({block: 'center'})")
-    top, end = explorer.bounding_box(), explorer.locator(".lmm-texts").first.bounding_box()
-    clip = {"x": top["x"] - MARGIN, "y": top["y"], "width": 780 + 2 * MARGIN}
-    clip["height"] = end["y"] + end["height"] + NOTE - clip["y"]
+    place = explorer.bounding_box()
+    clip = {"x": place["x"] - MARGIN, "y": place["y"], "width": 780 + 2 * MARGIN}
+    clip["height"] = place["height"] + NOTE
 
     def shot(ms):
         page.evaluate("() => document.activeElement.blur()")
