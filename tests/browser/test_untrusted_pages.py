@@ -24,6 +24,8 @@ TRUSTED = """() => {
     const cells = window.jupyterapp.shell.currentWidget.content.model.cells
     return [...cells].some(cell => cell.outputs?.length && cell.trusted)
 }"""
+THICK = "height:11px"  # what the longer bar of a row is drawn with
+WITH_BARS = [path.name for path in notebooks() if THICK in path.read_text(encoding="utf-8")]
 CLEAR = "rgba(0, 0, 0, 0)"
 
 
@@ -43,14 +45,14 @@ def opened_untrusted(lab, browser):
     context.close()
 
 
-@pytest.mark.parametrize("name", [path.name for path in notebooks()], ids=lambda name: name[:2])
+@pytest.mark.parametrize("name", WITH_BARS, ids=lambda name: name[:2])
 def test_bars_have_their_lengths_before_anything_ran(opened_untrusted, name):
     page = opened_untrusted(name)
     notebook = page.locator(".jp-Notebook").element_handle()
     assert not page.evaluate(TRUSTED)
-    bars = notebook.evaluate(BARS)
-    assert bars or name[:2] in ("02", "03", "04", "07")
-    for bar in bars:
+    drawn = notebook.evaluate(BARS)
+    assert drawn
+    for bar in drawn:
         number = float(bar["number"].removeprefix("cut ").replace("<0.1", "0.05"))
         assert bar["share"] * bar["end"] / 100 == pytest.approx(number, abs=0.6), bar
         assert bar["height"] >= 4, bar
