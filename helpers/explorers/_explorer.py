@@ -12,7 +12,7 @@ from helpers.models import KNOWN_MODELS
 
 STALE = '<div style="opacity:.4">'  # around what is shown while it is out of date
 # Errors made for the page, and those of a device in the middle of its work
-FOR_THE_READER = (ValueError, TypeError, RuntimeError)
+FOR_THE_READER = (ValueError, TypeError, RuntimeError, IndexError)
 
 
 def never_seen(lm, text):
