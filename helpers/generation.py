@@ -151,7 +151,8 @@ def kept_by(top_k, scores):
     """
     if not top_k:
         return torch.ones_like(scores, dtype=torch.bool)
-    return scores >= scores.topk(min(top_k, scores.shape[-1])).values[..., -1:]
+    largest = scores.topk(min(top_k, scores.shape[-1]), sorted=False).values
+    return scores >= largest.amin(-1, keepdim=True)
 
 
 def stream_text(

@@ -24,6 +24,7 @@ class Place(NamedTuple):
     cache: object  # what the model keeps of ids; None: it has to read them again
     logits: torch.Tensor  # [vocab]
     truth: torch.Tensor | None  # exact probabilities [vocab]: of a pocket model, in its language
+    highest: float  # probability at temperature COLD
 
 
 def reach(lm, text, ids, cache=None):
@@ -32,7 +33,8 @@ def reach(lm, text, ids, cache=None):
         unread = ids if cache is None else ids[:, -1:]
         output = lm.model(unread, past_key_values=cache, use_cache=True)
     logits = checked_logits(lm, output.logits[0, -1]).cpu()  # [vocab]
-    return Place(ids, getattr(output, "past_key_values", None), logits, _truth(lm, text))
+    highest = (logits / COLD).softmax(-1).max().item()
+    return Place(ids, getattr(output, "past_key_values", None), logits, _truth(lm, text), highest)
 
 
 def _truth(lm, text):
@@ -52,7 +54,7 @@ def axis_at(place, bars):
     It holds the longest of them and the longest at temperature 0.3, so that it stays as it is while
     the sliders move, and only the bars change.
     """
-    return axis_end(bars, [Bar("", (place.logits / COLD).softmax(-1).max().item())])
+    return axis_end(bars, [Bar("", place.highest)])
 
 
 def bars_at(lm, place, temperature, top_k, shown=TOKENS_SHOWN):

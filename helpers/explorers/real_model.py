@@ -45,6 +45,7 @@ class RealModel(LiveView):
         self.status, self._progress = widgets.HTML(), widgets.Output()
         label = f"Download {name} ({KNOWN_MODELS[name].download_mb} MB)"
         self._button = button(label, "download", self.fetch)
+        self._button.layout.align_self = "flex-start"
         away = f"The real {name} is not on this machine. Press the button to fetch it once."
         self.status.value = status_html(away)
         still = f"The real {name} was not on the machine that ran this page. Run it to fetch it."

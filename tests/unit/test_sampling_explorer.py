@@ -109,6 +109,17 @@ def test_bars_and_sentence_are_those_of_transformers(lm, explorer, temperature, 
     assert float(words.replace(",", "")) == pytest.approx(math.exp(entropy), rel=0.06)
 
 
+def test_the_axis_stays_while_the_temperature_moves(lm):
+    explorer, ends, first = SamplingExplorer(lm, "What is a", 1.0, None), set(), {}
+    for explorer.temperature.value in (0.3, 0.7, 1.0, 2.0):
+        ends.add(Page(explorer.bars.value).end)
+        first[explorer.temperature.value] = rows(explorer.bars)[0]["widths"]["i"]
+    assert ends == {0.9}
+    assert first[0.3] > 3 * first[1.0] > 6 * first[2.0]
+    explorer.top_k.value = 1
+    assert Page(explorer.bars.value).end == 1.0
+
+
 def test_the_truth_beside_the_bars_is_exact(lm):
     prompt = PROMPT + " by the sea, there lived a"
     exact = pocketweb.next_token(prompt)
