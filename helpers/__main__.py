@@ -166,9 +166,12 @@ def _pretrain(options, rest):
 def _prefetch(options, _):
     from huggingface_hub import constants
 
+    from helpers._plumbing import hub, smollm
     from helpers._plumbing.checkpoints import find, verify
 
     for name in options.names:
+        if name == smollm.NAME and not hub.cached_folder(name):
+            smollm.keep_by_pip(constants.HF_HUB_CACHE)
         folder = find(name, folders=False)
         verify(folder, name)
         megabytes = sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / 1e6

@@ -1,31 +1,66 @@
 """A real model under its sliders, once it is on this machine; until then a button that fetches it.
 
 Running a page downloads nothing: the model comes from the local cache, or after the reader has
-pressed the button. Left out: models that no one has measured the size of.
+pressed the button. Until then the page shows what a real model wrote when it was recorded, in
+`helpers/data/recorded.json`. Left out: models that no one has measured the size of.
 """
+
+import json
 
 import ipywidgets as widgets
 
+from helpers._plumbing.files import DATA
 from helpers._plumbing.hub import cached_folder
 from helpers._plumbing.words import shown, visible
-from helpers.charts import LiveView, Picture
-from helpers.explorers._bars import status_html
+from helpers.charts import LiveView, Picture, text_cards
+from helpers.explorers._bars import Bar, bars_html, headed, status_html
 from helpers.explorers._controls import button
 from helpers.explorers.fill_mask import FillMaskExplorer
 from helpers.explorers.sampling import SamplingExplorer
+from helpers.generation import GeneratedText
 from helpers.models import KNOWN_MODELS, ModelNotAvailable, load_causal_lm, load_masked_lm
 
 VIEWS = {
     "causal": (load_causal_lm, SamplingExplorer),
     "masked": (load_masked_lm, FillMaskExplorer),
 }
+RECORDED = DATA / "recorded.json"
+
+
+def recording(text, file=RECORDED):
+    """What a real causal model wrote, and its next tokens after the text where they are recorded.
+
+    Returns a `Picture`, labelled with the model and the date.
+
+    Example:
+        >>> recording("Once upon a time, in a small village").text[:38]
+        'Recorded 2026-11-27 from SmolLM2-135M-'
+    """
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    said = f"Recorded {kept['date']} from {kept['about']}. It is newer than GPT-2, and not GPT-2."
+    pictures = []
+    if likeliest := kept["next"].get(text):
+        bars = [Bar(token, probability) for token, probability in likeliest]
+        bars.append(Bar("all others", 1 - sum(bar.probability for bar in bars), is_token=False))
+        lines = ", ".join(f"{bar.label!r} {bar.probability:.1%}" for bar in bars)
+        pictures.append(headed(f"the token after {text!r}", Picture(bars_html(bars), lines)))
+    for one in kept["texts"]:
+        written = GeneratedText(one["text"])
+        written.ended = one["ended"]
+        size = f"{one['n_words']} words in {one['n_tokens']} tokens"
+        pictures.append(
+            text_cards(one["prompt"], {f"temperature {one['temperature']}, {size}": written})
+        )
+    page = f"<p><em>{visible(said)}</em></p>" + "".join(picture.html for picture in pictures)
+    return Picture(page, "\n".join([said, *(picture.text for picture in pictures)]))
 
 
 class RealModel(LiveView):
     """The explorer of a model of the hub on a text, or the button that downloads it first.
 
-    `lm` is the model, None until it is here; `explorer` its view; `fetch` does what the button
-    does; `status` is the `widgets.HTML` with what happened.
+    Below the button is the `recording` of a causal model. `lm` is the model, None until it is here;
+    `explorer` its view; `fetch` does what the button does; `status` is the `widgets.HTML` with what
+    happened.
 
     Raises:
         ValueError: a model that is none of KNOWN_MODELS.
@@ -48,9 +83,13 @@ class RealModel(LiveView):
         self._button.layout.align_self = "flex-start"
         away = f"The real {name} is not on this machine. Press the button to fetch it once."
         self.status.value = status_html(away)
-        still = f"The real {name} was not on the machine that ran this page. Run it to fetch it."
-        super().__init__(Picture(f"<p><em>{visible(still)}</em></p>", still))
-        self.children = [self.status, self._button, self._progress]
+        told = f"The real {name} was not on the machine that ran this page. Run it to fetch it."
+        recorded = Picture("", "")
+        if KNOWN_MODELS[name].kind == "causal":
+            recorded = recording(text)
+        still = f"<p><em>{visible(told)}</em></p>{recorded.html}"
+        super().__init__(Picture(still, f"{told}\n{recorded.text}".strip()))
+        self.children = [self.status, self._button, self._progress, widgets.HTML(recorded.html)]
         self._open(download=False)
 
     def fetch(self, _=None):

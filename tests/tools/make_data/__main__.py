@@ -2,9 +2,15 @@
 
 import argparse
 
-from tests.tools.make_data import card, fine_tuning, floors, sweep
+from tests.tools.make_data import card, fine_tuning, floors, record, sweep
 
-MAKERS = {"card": card, "fine_tuning": fine_tuning, "floors": floors, "sweep": sweep}
+MAKERS = {
+    "card": card,
+    "fine_tuning": fine_tuning,
+    "floors": floors,
+    "record": record,
+    "sweep": sweep,
+}
 
 
 def main(arguments=None):
