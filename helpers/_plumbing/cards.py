@@ -4,7 +4,6 @@
 """
 
 import html
-from collections import defaultdict
 
 import ipywidgets as widgets
 
@@ -18,7 +17,7 @@ _LONG_CHOICES = """<style>
   white-space: normal }
 .lmm-choices input { flex: none }
 </style>"""
-_guesses, _watching = {}, defaultdict(list)  # {name: guess}, {name: what to call when it changes}
+_guesses, _watching = {}, {}  # {name: guess}, {name: what to call when it changes}
 
 
 def note(verdict, text, colour):
@@ -105,7 +104,7 @@ class Prediction(Card):
                 return None
         _guesses[self._name] = value
         self._say()
-        for show in _watching[self._name]:
+        if show := _watching.get(self._name):
             show()
 
     def _say(self):
@@ -128,7 +127,7 @@ class Comparison(LiveView):
         self._button.on_click(lambda _: self.show())
         line = "Your guess and the result appear here when the notebook runs."
         super().__init__(Picture(f"<p><em>{line}</em></p>", line), [self._feedback, self._button])
-        _watching[name].append(self.show)
+        _watching[name] = self.show
         if name in _guesses:
             self.show()
 

@@ -37,7 +37,7 @@ def recording(text, file=RECORDED):
         'Recorded 2026-11-27 from SmolLM2-135M-'
     """
     kept = json.loads(file.read_text(encoding="utf-8"))
-    said = f"Recorded {kept['date']} from {kept['about']}. It is newer than GPT-2, and not GPT-2."
+    said = f"Recorded {kept['date']} from {kept['about']}."
     pictures = []
     if likeliest := kept["next"].get(text):
         bars = [Bar(token, probability) for token, probability in likeliest]

@@ -98,8 +98,6 @@ def parts(cell):
         exercise = DIFFICULTY.search(cell.source)
         minutes = {"prose": n_words(cell.source) / RULE["words a minute"]}
         return minutes | ({"exercise": EXERCISE[int(exercise[1])]} if exercise else {})
-    if "solution" in tags(cell):
-        return {}
     minutes = {"code": n_lines(cell) / RULE["lines of code a minute"]}
     asked = len(re.findall(r"\b(?:quiz|predict)\(", cell.source))
     if asked:

@@ -8,8 +8,7 @@ of a slide, so that none overflows:
 - a heading begins a slide, what does not fit on it begins one below it, and all else appears step
   by step;
 - quizzes are for the speaker's notes;
-- left out are the set-up cell, folded code without a picture, exercises and live views (a static
-  picture stands before each).
+- left out are the set-up cell, folded code without a picture, exercises and live views.
 
 `--write` splits a text that is too long for one slide into two cells. What cannot be split, it
 names: code is left out, a long table goes to the speaker's notes.

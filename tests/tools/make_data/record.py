@@ -19,7 +19,7 @@ TEXTS = (  # prompt, max_length, temperature: those of notebook 05
 NEXT = ("Once upon a time, in a small village", "The capital of France is")
 ABOUT = {
     "smollm2-135m": "SmolLM2-135M-Instruct, 134.5 million parameters, tuned on instructions, "
-    "stored in 4 bits, Apache-2.0"
+    "stored in 4 bits, Apache-2.0. It is newer than GPT-2, and not GPT-2"
 }
 
 
