@@ -12,6 +12,7 @@ Left out: mixed objectives, texts from files, validation while training.
 """
 
 import functools
+import hashlib
 import inspect
 import math
 import os
@@ -126,6 +127,7 @@ def pretrain(
     decay_steps=250,
     optimizer="adamw",
     genres=None,
+    grammar=None,
     seed=0,
     start_from=None,
     folder=None,
@@ -142,6 +144,8 @@ def pretrain(
         mask_rate: share of the tokens that a masked model has to fill in.
         optimizer: "adamw", or "muon" as `build_optimizers` says.
         genres: genres to read (all of them by default).
+        grammar: a grammar file to read instead of PocketWeb, such as a changed copy of
+            `helpers/data/pocketweb.grammar`. New words get tokens of their own.
         seed: decides the initial weights, the texts and the masks.
         start_from: a model of this size, by name or folder, whose training goes on; by default one
             with random weights.
@@ -155,10 +159,10 @@ def pretrain(
 
     Raises:
         ValueError, TypeError: before the first step, for an unknown objective, optimiser or genre,
-            a number out of range, a folder that cannot be written to, a model to start from of
-            another size, or a checkpoint that is damaged, of another run, or of more steps. Later,
-            for a loss that is no longer a finite number; the checkpoint is then that of the step
-            before.
+            a grammar that cannot be read, genres and a grammar at once, a number out of range, a
+            folder that cannot be written to, a model to start from of another size, or a checkpoint
+            that is damaged, of another run, or of more steps. Later, for a loss that is no longer a
+            finite number; the checkpoint is then that of the step before.
         ModelNotAvailable: the model to start from cannot be had.
 
     Example:
@@ -172,12 +176,11 @@ def pretrain(
     accelerator = Accelerator()
     reading = settings.tokens_per_step, settings.mask_rate, settings.genres, settings.seed
     batches = Batches(objective, tokenizer, *reading)
-    optimizers = build_optimizers(model, optimizer)
-    state = _identity(settings), model, optimizers
+    state = _identity(settings), model, build_optimizers(model, optimizer)
     history = resume(folder, *state, settings.steps)
     mine = folder if accelerator.is_main_process else None
     keep = functools.partial(save_checkpoint, mine, *state, history)
-    network, *optimizers = accelerator.prepare(SummedLoss(model), *optimizers)
+    network, *optimizers = accelerator.prepare(SummedLoss(model), *state[-1])
     try:
         _train(accelerator, network, optimizers, batches, settings, history, keep)
     except KeyboardInterrupt:
@@ -273,6 +276,10 @@ def _settings_of(arguments):
     if arguments["optimizer"] not in OPTIMIZERS:
         allowed = " or ".join(f'"{name}"' for name in OPTIMIZERS)
         raise ValueError(f"The optimizer must be {allowed}, not {arguments['optimizer']!r}.")
+    if arguments["grammar"] is not None:
+        if arguments["genres"]:
+            raise ValueError("Give genres, which are PocketWeb's, or a grammar, not both.")
+        arguments["genres"] = Path(arguments["grammar"])
     pocketweb.language(arguments["genres"])
     if arguments["folder"]:
         writable_folder(arguments["folder"])
@@ -284,14 +291,16 @@ def _identity(settings):
     """What must be the same for a run to go on."""
     names = ("objective", "n_layer", "d_model", "n_head", "seed", "tokens_per_step", "optimizer")
     same = {name: getattr(settings, name) for name in names} | {"loop": LOOP}
-    genres = sorted(pocketweb.language(settings.genres).genres)
-    return same | {"genres": genres}
+    genres, grammar = sorted(pocketweb.language(settings.genres).genres), None
+    if settings.grammar is not None:
+        grammar = hashlib.sha256(Path(settings.grammar).read_bytes()).hexdigest()[:12]
+    return same | {"genres": genres, "grammar": grammar}
 
 
 def _new_model(settings):
     """A model with weights from the seed, or those of another one, and its tokenizer."""
     torch.manual_seed(settings.seed)
-    tokenizer, objective = build_tokenizer(), settings.objective
+    tokenizer, objective = build_tokenizer(settings.genres), settings.objective
     size = settings.n_layer, settings.d_model, settings.n_head
     model = build_model(objective, tokenizer, *size)
     if settings.start_from:
@@ -315,6 +324,8 @@ def add_arguments(parser):
         add(option, type=type(default), default=default, help=f"{meaning} {shown}")
     add("--optimizer", choices=OPTIMIZERS, default=OPTIMIZERS[0], help=shown)
     add("--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}")
+    mine = "read the texts of this grammar instead, such as a changed copy of PocketWeb's"
+    add("--grammar", type=Path, metavar="FILE", help=mine)
     add("--start-from", metavar="MODEL", help="go on with this model, by name or folder")
     add("--folder", type=Path, help="checkpoints go here; a run that finds one continues it")
     add("--output", type=Path, help="write the finished model here, in half precision")
