@@ -65,7 +65,7 @@ def sections(notebook):
         if cell.cell_type == "code" and (core or lessons_asked(cell, "quiz")):
             (found[-1] if core else asked).extend(_of_code(cell))
         elif core:
-            blocks = list(_of_text(cell.source))
+            blocks = list(_of_prose(cell.source))
             if not found or (blocks and blocks[0].startswith(("<h1", "<h2"))):
                 found.append([])
             found[-1] += blocks
@@ -74,7 +74,7 @@ def sections(notebook):
     return [_promises_kept(blocks) for blocks in found]
 
 
-def _of_text(source):
+def _of_prose(source):
     """The blocks of a text: headings, paragraphs, lists and tables; instructions are notes."""
     source = re.sub(r"^```.*?^```", ABSENT, source, flags=re.DOTALL | re.MULTILINE)
     for block in re.split(r"\n{2,}", source.strip()):
