@@ -11,14 +11,17 @@ same curve and eight GPUs read what one CPU reads:
 Left out: mixed objectives, texts from files, validation while training.
 """
 
+import copy
 import functools
 import hashlib
 import inspect
 import math
 import os
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import torch
 from accelerate import Accelerator, PartialState
@@ -39,6 +42,7 @@ LOOP = 2  # the version of the loop; 1 read one document a row, and Muon was its
 OPTIMIZERS = ("adamw", "muon")
 MOST_PLACES = 2**14  # of rows, padding included, in one pass through a model
 SCORED_AT_ONCE = 256  # tokens, whose scores then fit into the cache of a processor
+INTERRUPTED = "\nInterrupted after {} of {} steps; what was learned so far is kept."
 count, from_0 = check_whole_number, functools.partial(check_whole_number, lowest=0)
 OPTIONS = {  # arguments of `pretrain` that are numbers: their meaning, and what they must be
     "steps": ("optimiser steps", count),
@@ -132,6 +136,7 @@ def pretrain(
     start_from=None,
     folder=None,
     checkpoint_every=500,
+    keep_at=(),
 ):
     """Pre-train a language model on fresh PocketWeb text.
 
@@ -151,6 +156,8 @@ def pretrain(
             with random weights.
         folder: where checkpoints go, every `checkpoint_every` steps. A run that finds one there
             continues it.
+        keep_at: steps after which the model is kept in the folder too, as `step-64` for
+            `load_causal_lm`; 0 is the model before the first step.
 
     Returns:
         (LanguageModel, history): history is a list of dicts with step, tokens (read so far), loss
@@ -184,8 +191,7 @@ def pretrain(
     try:
         _train(accelerator, network, optimizers, batches, settings, history, keep)
     except KeyboardInterrupt:
-        done = f"Interrupted after {len(history)} of {settings.steps} steps"
-        accelerator.print(f"\n{done}; what was learned so far is kept.")
+        accelerator.print(INTERRUPTED.format(len(history), settings.steps))
     return LanguageModel(model, tokenizer, f"{objective}-{settings.d_model}"), history
 
 
@@ -195,6 +201,7 @@ def _train(accelerator, network, optimizers, batches, settings, history, keep):
     done, whole, n_processes = len(history), True, accelerator.num_processes
     tokens, seconds = (history[-1]["tokens"], history[-1]["seconds"]) if history else (0, 0.0)
     started, bar = time.perf_counter() - seconds, _bar(settings, done, accelerator)
+    _keep_model(accelerator, network, batches.tokenizer, settings, done)
     try:
         for step, batch in enumerate(_ahead(batches, done, settings, accelerator), start=done):
             n_predicted = max(1, int((batch["labels"] != -100).sum()))
@@ -217,10 +224,18 @@ def _train(accelerator, network, optimizers, batches, settings, history, keep):
             bar.update()
             if (step + 1) % settings.checkpoint_every == 0:
                 keep()
+            _keep_model(accelerator, network, batches.tokenizer, settings, step + 1)
     finally:
         bar.close()
         if whole:
             keep()
+
+
+def _keep_model(accelerator, network, tokenizer, settings, step):
+    """The model after a step, if it is one of those to keep, in a folder of its own."""
+    if accelerator.is_main_process and step in settings.keep_at:
+        model = copy.deepcopy(accelerator.unwrap_model(network).model)
+        save(LanguageModel(model, tokenizer, ""), Path(settings.folder) / f"step-{step}")
 
 
 def shares(batch, accelerator):
@@ -284,6 +299,9 @@ def _settings_of(arguments):
     if arguments["folder"]:
         writable_folder(arguments["folder"])
     numbers = {name: check(arguments[name], name) for name, (_, check) in OPTIONS.items()}
+    numbers["keep_at"] = [from_0(step, "keep_at") for step in arguments["keep_at"]]
+    if numbers["keep_at"] and not arguments["folder"]:
+        raise ValueError("Models are kept in a folder: name one with folder=.")
     return SimpleNamespace(**arguments | numbers)
 
 
@@ -314,6 +332,32 @@ def _new_model(settings):
     return model, tokenizer
 
 
+class Training(NamedTuple):
+    """A training to look back on: {step: LanguageModel}, the history, and the genres read."""
+
+    models: dict
+    history: list
+    genres: tuple | None
+
+
+def watched(keep_at, **settings):
+    """Train as `pretrain` does and keep the model at some steps, and at the end: a `Training`.
+
+    Example:
+        >>> small = {"n_layer": 1, "d_model": 16, "n_head": 2, "tokens_per_step": 256}
+        >>> list(watched((0, 1), objective="causal", steps=2, **small).models)
+        [0, 1, 2]
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        lm, history = pretrain(folder=folder, keep_at=keep_at, **settings)
+        load = load_causal_lm if lm.kind == "causal" else load_masked_lm
+        models = {}
+        for path in sorted(Path(folder).glob("step-*"), key=lambda path: int(path.name[5:])):
+            kept = load(str(path), device=str(lm.model.device))
+            models[int(path.name[5:])] = LanguageModel(kept.model, kept.tokenizer, path.name)
+    return Training(models | {len(history): lm}, history, settings.get("genres"))
+
+
 def add_arguments(parser):
     """The options of `python -m helpers pretrain`; all but --output are those of `pretrain`."""
     defaults = inspect.signature(pretrain).parameters
@@ -327,6 +371,9 @@ def add_arguments(parser):
     mine = "read the texts of this grammar instead, such as a changed copy of PocketWeb's"
     add("--grammar", type=Path, metavar="FILE", help=mine)
     add("--start-from", metavar="MODEL", help="go on with this model, by name or folder")
+    add(
+        "--keep-at", nargs="+", type=int, default=(), metavar="STEP", help="keep the model here too"
+    )
     add("--folder", type=Path, help="checkpoints go here; a run that finds one continues it")
     add("--output", type=Path, help="write the finished model here, in half precision")
 

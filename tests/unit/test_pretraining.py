@@ -620,3 +620,31 @@ def test_two_processes_learn_what_one_learns(tmp_path):
 def history_of(folder):
     with safe_open(folder / "checkpoint.safetensors", "pt") as file:
         return json.loads(file.metadata()["history"])
+
+
+# ---- models kept on the way
+
+
+def test_models_kept_on_the_way_are_those_of_the_steps(tmp_path):
+    whole, _ = pretrain("causal", 3, **TINY, folder=tmp_path, keep_at=(0, 2, 3))
+    assert sorted(path.name for path in tmp_path.glob("step-*")) == ["step-0", "step-2", "step-3"]
+    for steps, folder in ((0, "step-0"), (3, "step-3")):
+        kept = load_causal_lm(str(tmp_path / folder), device="cpu").model.state_dict()
+        torch.manual_seed(0)
+        new = build_model("causal", build_tokenizer(), 1, 16, 2)
+        expected = (whole.model if steps else new).state_dict()
+        for name, tensor in expected.items():
+            torch.testing.assert_close(kept[name], tensor.half().float(), rtol=0, atol=0)
+
+
+def test_keeping_models_changes_nothing_of_the_training(tmp_path):
+    _, plain = pretrain("masked", 3, **TINY)
+    _, kept = pretrain("masked", 3, **TINY, folder=tmp_path, keep_at=(1, 2))
+    assert [row["loss"] for row in plain] == [row["loss"] for row in kept]
+
+
+def test_models_are_kept_in_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="Models are kept in a folder: name one with folder="):
+        pretrain("causal", 3, **TINY, keep_at=(1,))
+    with pytest.raises(ValueError, match="keep_at must be a whole number from 0"):
+        pretrain("causal", 3, **TINY, keep_at=(-1,), folder=tmp_path)
