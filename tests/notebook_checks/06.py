@@ -5,7 +5,8 @@ def after_explorer():
     """What the page says next to it: the true chance of cat, with more and more words shown."""
     from helpers.lab import pocketweb
 
-    truths = [pocketweb.blank(text)[" cat"] for text in ("The [MASK]", "The [MASK] sat on", sentence)]
+    shown = ("The [MASK]", "The [MASK] sat on", sentence)
+    truths = [pocketweb.blank(text)[" cat"] for text in shown]
     assert [round(100 * truth) for truth in truths] == [4, 21, 64]
 
 
