@@ -11,6 +11,7 @@ import html
 import io
 import itertools
 import re
+from numbers import Real
 
 import ipywidgets as widgets
 from IPython.display import display
@@ -85,14 +86,15 @@ def line_chart(
         y_limits: lowest and highest y shown; by default what the data need.
 
     Raises:
-        ValueError: no series, or one without points or with xs and ys of different lengths.
+        ValueError: no series, or one without points or with xs and ys of different lengths; a
+            logarithmic axis and a number that is not above 0.
+        TypeError: what is not a number.
 
     Example:
         >>> line_chart({"loss": ([0, 9], [3.0, 1.0])}, "steps", "nats")
         <figure: Line chart of nats against steps. loss: from 3 at 0 to 1 at 9.>
     """
-    series = {label: (list(xs), list(ys)) for label, (xs, ys) in series.items()}
-    _check_series(series)
+    series = _plain_series(series, log_x, log_y)
     fig = Figure(figsize=(7.2, 4.0))
     ax = fig.add_subplot()
     styles = zip(
@@ -118,13 +120,27 @@ def line_chart(
     return describe(fig, _described(series, x_label, y_label, floor, floor_label))
 
 
-def _check_series(series):
-    if not series:
+def _plain_series(series, *log_axes):
+    """The series with their points as lists of plain numbers."""
+    if not isinstance(series, dict) or not series:
         raise ValueError("There is nothing to draw. Give at least one series: {label: (xs, ys)}.")
-    for label, (xs, ys) in series.items():
-        if not len(xs) or len(xs) != len(ys):
+    plain = {}
+    for label, points in series.items():
+        xs, ys = plain[label] = [
+            [getattr(v, "item", lambda v=v: v)() for v in axis] for axis in points
+        ]
+        if strange := [v for v in (*xs, *ys) if not isinstance(v, Real)]:
+            raise TypeError(f"A point of {label!r} must be a number, not {strange[0]!r}.")
+        if not xs or len(xs) != len(ys):
             found = f"The series {label!r} has {len(xs)} xs and {len(ys)} ys"
             raise ValueError(f"{found}: give as many, at least one.")
+        for values, log in zip((xs, ys), log_axes, strict=True):
+            if log and min(values) <= 0:
+                raise ValueError(
+                    f"{label!r} has a point at {min(values):g}: a logarithmic axis has no place "
+                    "for what is not above 0."
+                )
+    return plain
 
 
 def _number_plainly(axis):

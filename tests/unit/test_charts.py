@@ -4,9 +4,14 @@ import base64
 import io
 import itertools
 import re
+import subprocess
+import sys
 
 import matplotlib
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 from matplotlib import image
 from matplotlib.figure import Figure
 
@@ -129,3 +134,29 @@ def test_a_widget_brings_its_page_along(monkeypatch):
     assert raw
     assert data["text/html"] == "<p>still</p>"
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
+
+
+@pytest.mark.parametrize(
+    ("series", "error", "words"),
+    [
+        ([1, 2], ValueError, "Give at least one series"),
+        ({"loss": ([1, "2"], [3.0, 4.0])}, TypeError, "must be a number, not '2'"),
+        ({"loss": ([1, 2], [3.0, None])}, TypeError, "must be a number, not None"),
+        ({"loss": ([0, 1], [3.0, 2.0])}, ValueError, "a logarithmic axis has no place"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_by_its_label(series, error, words):
+    with pytest.raises(error, match=words):
+        line_chart(series, "x", "y", log_x=True)
+
+
+def test_points_may_come_from_any_library():
+    columns = {"a": (pd.Series([1, 2]), np.array([3.0, 4.0])), "b": ([1, 2], torch.tensor([5, 6]))}
+    assert (
+        "a: from 3 at 1 to 4 at 2. b: from 5 at 1 to 6 at 2." in line_chart(columns, "x", "y").text
+    )
+
+
+def test_pictures_need_no_torch():
+    code = "import sys, helpers.charts; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -153,12 +153,21 @@ def test_unknown_words_are_those_in_pieces():
 def test_the_table_of_sizes_is_computed(name, model_class, config):
     with torch.device("meta"):
         n_params = model_class(config).num_parameters()
-    masks = (
-        config.n_layer * 1024**2 if model_class is GPT2LMHeadModel else 0
-    )  # stored with the weights
+    beside = 0  # numbers in the file that are no parameters of this model
+    if model_class is GPT2LMHeadModel:
+        beside = config.n_layer * 1024**2  # causal masks
+    elif model_class in (BertForMaskedLM, AlbertForMaskedLM):  # the head for pairs of sentences
+        beside = config.hidden_size**2 + config.hidden_size + 2 * config.hidden_size + 2
     kind = "causal" if model_class is GPT2LMHeadModel else "masked"
-    megabytes = round((n_params + masks) * 4 / 1e6)
+    megabytes = round((n_params + beside) * 4 / 1e6)
     assert KNOWN_MODELS[name] == (kind, n_params, megabytes, False)
+
+
+def test_sizes_are_those_of_the_files():
+    """What was read on the hub, in megabytes; the weekly workflow reads it again."""
+    read = {"gpt2": 548, "bert-base-uncased": 440.4, "albert-base-v2": 47.4}
+    for name, megabytes in read.items():
+        assert KNOWN_MODELS[name].download_mb == round(megabytes)
 
 
 # ---- the wrong thing

@@ -64,6 +64,16 @@ def test_every_family_counts_its_own_parameters(sweep):
     assert (counts.causal != counts.masked).all()
 
 
+@pytest.mark.parametrize("name", ["sweep", "abilities"])
+def test_the_body_holds_nothing_for_each_token_of_the_vocabulary(name):
+    """Counted on paper: attention, MLP and norms of a layer, and what comes once."""
+    rows = tables.read(name)[["objective", "n_layer", "d_model", "n_body_params"]].drop_duplicates()
+    layers, d = rows.n_layer, rows.d_model
+    once = {"causal": 2 * d, "masked": 2 * d + d * (d + 1) + 2 * d}  # norms, BERT's head transform
+    by_hand = layers * (12 * d**2 + 13 * d) + np.where(rows.objective == "causal", *once.values())
+    assert rows.n_body_params.tolist() == by_hand.tolist()
+
+
 def test_no_point_lies_below_the_floor(sweep):
     """Model and floor are measured on the same tokens, so the error is that of their difference."""
     assert (sweep.gap > -3 * sweep.gap_error).all()

@@ -53,6 +53,8 @@ def test_a_sweep_gives_one_row_a_point(swept):
             float(row["gap"]), rel=1e-3
         )
         assert float(row["flops"]) > 6 * int(row["n_body_params"]) * int(row["tokens"])
+    bodies = [888, 888, 976]  # a layer 12 * 8² + 13 * 8, norms 16; masked: a head of 8 * 9 + 16
+    assert [int(row["n_body_params"]) for row in rows] == bodies
     answers = table(swept / "abilities.csv")
     assert len(answers) == 3 * 2 * len(sweep.RULERS)
     assert {row["ability"] for row in answers} == set(sweep.ITEMS)

@@ -1,15 +1,17 @@
-"""Record what a real causal model writes, for `helpers/data/recorded.json`.
+"""Record what a real model writes, or fills in, for `helpers/data/recorded.json`.
 
-A page shows it where no real model is on the reader's machine. Read every text before you commit
-it: a hurtful one goes by dropping its prompt, never by editing.
+A page shows it where no real model is on the reader's machine. The file holds one causal and one
+masked model; a new recording replaces the one of its kind. Read every text before you commit it: a
+hurtful one goes by dropping its prompt, never by editing.
 """
 
 import datetime
 import json
 
 from helpers._plumbing.files import DATA, written_whole
+from helpers.fill_mask import fill_mask
 from helpers.generation import generate_text, next_token_probabilities
-from helpers.models import load_causal_lm
+from helpers.models import load_causal_lm, load_masked_lm
 
 TEXTS = (  # prompt, max_length, temperature: those of notebook 05
     ("Once upon a time, in a small village", 100, 0.8),
@@ -17,34 +19,63 @@ TEXTS = (  # prompt, max_length, temperature: those of notebook 05
     ("def greet_user(name):", 80, 0.6),
 )
 NEXT = ("Once upon a time, in a small village", "The capital of France is")
+BLANKS = (  # those of notebook 06
+    "The [MASK] was open, because it was too hot.",
+    "The [MASK] sat on the mat.",
+)
+QUESTION = "Give me three names for a cat."
 ABOUT = {
     "smollm2-135m": "SmolLM2-135M-Instruct, 134.5 million parameters, tuned on instructions, "
-    "stored in 4 bits, Apache-2.0. It is newer than GPT-2, and not GPT-2"
+    "stored in 4 bits, Apache-2.0. It is newer than GPT-2, and not GPT-2",
+    "gpt2": "the smallest GPT-2, 124.4 million parameters",
+    "bert-base-uncased": "bert-base-uncased, 109.5 million parameters",
 }
 
 
 def recorded(lm, date, about):
-    """What is kept of a model: texts with their settings, and the likeliest next tokens."""
-    texts = []
-    for prompt, max_length, temperature in TEXTS:
-        text = generate_text(lm, prompt, max_length=max_length, temperature=temperature, seed=1)
-        n_tokens = len(lm.tokenizer(text).input_ids)
-        kept = {"prompt": prompt, "text": text, "ended": text.ended, "temperature": temperature}
-        texts.append(kept | {"n_tokens": n_tokens, "n_words": len(text.split())})
-    following = {}
+    """What is kept of a model: its likeliest tokens, and of a causal model what it wrote."""
+    found = {"model": lm.name, "about": about, "date": date, "texts": [], "likeliest": {}}
+    if lm.kind == "masked":
+        for text in BLANKS:
+            choices = fill_mask(lm, text, top_k=10)
+            found["likeliest"][text] = pairs([(lm.vocabulary[c.token_id], c[1]) for c in choices])
+        return found
     for prompt in NEXT:
-        choices = next_token_probabilities(lm, prompt)[:10]
-        following[prompt] = [[one.token, round(one.probability, 4)] for one in choices]
-    return {"model": lm.name, "about": about, "date": date, "texts": texts, "next": following}
+        found["likeliest"][prompt] = pairs(next_token_probabilities(lm, prompt)[:10])
+    for prompt, max_length, temperature in TEXTS:
+        found["texts"].append(written(lm, prompt, temperature, max_length=max_length))
+    if lm.tokenizer.chat_template:
+        said = [{"role": "user", "content": QUESTION}]
+        chat = lm.tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+        prompts = {"as raw text": QUESTION, "through its chat template": chat}
+        found["chat"] = {
+            how: written(lm, prompt, 0.7, max_new_tokens=60) for how, prompt in prompts.items()
+        }
+    return found
+
+
+def pairs(choices):
+    return [[token, round(probability, 4)] for token, probability in choices]
+
+
+def written(lm, prompt, temperature, **length):
+    """A text of the model with its settings and sizes, as it came."""
+    text = generate_text(lm, prompt, temperature=temperature, seed=1, **length)
+    sizes = {"n_tokens": len(lm.tokenizer(text).input_ids), "n_words": len(text.split())}
+    kept = {"prompt": prompt, "text": text, "ended": text.ended, "temperature": temperature}
+    return kept | sizes
 
 
 def add_arguments(parser):
     parser.add_argument("model", help="its name, such as gpt2 or smollm2-135m")
+    parser.add_argument("--masked", action="store_true", help="a masked model, such as BERT")
 
 
 def run(options):
-    lm = load_causal_lm(options.model, device="cpu")
+    load = load_masked_lm if options.masked else load_causal_lm
+    lm, file = load(options.model, device="cpu"), DATA / "recorded.json"
     date = datetime.date.today().isoformat()
-    found = recorded(lm, date, ABOUT.get(options.model, options.model))
-    with written_whole(DATA / "recorded.json") as file:
-        file.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    kept[lm.kind] = recorded(lm, date, ABOUT.get(options.model, options.model))
+    with written_whole(file) as new:
+        new.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -220,12 +220,12 @@ def _measure(run, lm, history):
 
 def _body_params(model):
     """Parameters without the embeddings of tokens and positions, which Kaplan et al. (2020) leave
-    out, too.
+    out, too, and without the numbers that the head holds for each token of the vocabulary: its
+    weights, where they are not the embedding's own, and BERT's bias.
     """
-    embeddings = {
-        id(m.weight): m.weight.numel() for m in model.modules() if type(m).__name__ == "Embedding"
-    }
-    return sum(p.numel() for p in model.parameters()) - sum(embeddings.values())
+    tables = [m.weight for m in model.modules() if type(m).__name__ == "Embedding"]
+    of_tokens = {id(p): p.numel() for p in (*tables, *model.get_output_embeddings().parameters())}
+    return sum(p.numel() for p in model.parameters()) - sum(of_tokens.values())
 
 
 def add_arguments(parser):
