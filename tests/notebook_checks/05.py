@@ -68,9 +68,35 @@ def after_ties_run():
     assert distribution(torch.tensor([3.0, 3.0, 1.0]), top_k=1).tolist() == [0.5, 0.5, 0.0]
 
 
-def after_zero_beams():
-    one, four = (pocketweb.log_prob(text) for text in texts.values())
-    assert one < four
+def after_best_tree():
+    """*That is all.* has almost twelve times the chance of the greedy text."""
+    whole = text_tree(pocket, "What is a").text
+    assert "0.401 %: No mouse is needed. (greedy)" in whole
+    assert "4.71 %: That is all. (beam search with 4, exact)" in whole
+
+
+def after_best_why():
+    found = pocketweb.next_token(shared)
+    assert [round(chance, 6) for chance in found.values()] == [0.2] * 5
+    assert list(pocketweb.next_token(shared + " That").values()) == [1.0]
+    model = {c.token: c.probability for c in next_token_probabilities(pocket, shared)}
+    assert model[" No"] > model[" That"]
+    assert len(pocketweb.next_token(shared + " No")) > 10
+
+
+def after_best_cat():
+    assert "(greedy, beam search with 4, exact)" in text_tree(pocket, "The cat").text
+
+
+def after_best_write():
+    tree = text_tree(pocket, "Write a").text
+    assert "(greedy, beam search with 4)" in tree
+    assert "Serve hot. (exact)" in tree
+    assert pocketweb.next_token("Write a")[" haiku"] > 0.5
+
+
+def after_best_story():
+    assert "exact)" not in text_tree(pocket, "Once upon a time", most=5_000).text
 
 
 def after_context_run():
