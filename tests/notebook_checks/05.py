@@ -64,6 +64,18 @@ def after_topp_explorer():
     nucleus.temperature.value = 1.0
 
 
+def after_topp_measure():
+    """At 1.5 the ranges of the two cuts meet; at 2 that of top-k lies above, and differs less."""
+    found = pd.DataFrame(rows).set_index(["temperature", "cut"])
+    top_k, top_p = found.loc[(1.5, "top-k 10")], found.loc[(1.5, "top-p 0.9")]
+    assert min(top_k["possible, %"], top_p["possible, %"]) > 90
+    assert top_k["from, %"] < top_p["to, %"]
+    assert top_p["from, %"] < top_k["to, %"]
+    top_k, top_p = found.loc[(2.0, "top-k 10")], found.loc[(2.0, "top-p 0.9")]
+    assert top_p["to, %"] < top_k["from, %"]
+    assert top_p["different, %"] > top_k["different, %"]
+
+
 def after_ties_run():
     assert distribution(torch.tensor([3.0, 3.0, 1.0]), top_k=1).tolist() == [0.5, 0.5, 0.0]
 
