@@ -97,6 +97,12 @@ guess([Round(text, options, answer, rivals) for text, answer in texts.items()])
 lines = {"causal": ([0, 50, 100], [3.0, 1.5, 1.2]), "masked": ([0, 50, 100], [3.1, 1.1, 0.9])}
 line_chart(lines, "steps", "nats per token", floor=0.6)
 """,
+    "tree": """
+from helpers.lab.best_text import text_tree
+from helpers.models import load_causal_lm
+
+text_tree(load_causal_lm("pocket-gpt2", device="cpu"), "What is a")
+""",
     "hostile": f"""
 hostile = {HOSTILE!r}
 bytes_gpt.tokenizer.add_tokens([hostile[i : i + 10] for i in range(0, len(hostile), 10)])
