@@ -161,6 +161,7 @@ def test_no_file_speaks_of_one_machine(repository_files):
     )
     index = re.compile(r"(?:index-url|INDEX_URL|find-links)[=: ]+(\S+)")
     public = ("https://download.pytorch.org/whl/", "https://pypi.org/simple")
+    public += ("../wheels", "..\\wheels")  # beside a copy, for a room without a network
     for path in repository_files:
         if path.suffix in TEXT and path != Path(__file__).resolve():
             text = path.read_text(encoding="utf-8")
