@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from tests.support.notebook_plugin import ROOT
-from tests.tools import address, lines_in_view, minutes, slides
+from tests.tools import address, lines_in_view, minutes
 from tests.tools.lines_in_view import kinds_of_lines
 from tests.tools.minutes import tags
 
@@ -42,7 +42,6 @@ def test_the_set_up_cell_follows_run_this_first(notebook):
     assert ids.index("setup") == ids.index("run-first") + 1
     assert frame.source.startswith("## Run this first\n")
     assert {"core"} == set(tags(frame))
-    assert slides.kind(frame) == "skip"
     for words in (
         "Shift+Enter",
         "Run All",
