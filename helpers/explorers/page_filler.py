@@ -42,7 +42,7 @@ class PageFiller(Explorer):
             for per_round in range(1, hidden + 1):
                 pages[hidden, order, per_round] = Page(ids, order, per_round, seed)
         filled = fill_pages(lm, list(pages.values()))
-        self._lm, self._rounds = lm, dict(zip(pages, filled, strict=True))
+        self._lm, self._filled = lm, dict(zip(pages, filled, strict=True))
         self.hidden, hide = _number((n + 1) // 2, 1, n, "hide tokens")
         self.per_round, each = _number(1, 1, n, "a round")
         self.round, self._progress = _number(0, 0, n, "round")
@@ -58,12 +58,15 @@ class PageFiller(Explorer):
         self.still = self._pictured([headed(picture.text, picture) for picture in shown])
 
     def _setting(self):
-        hidden = self.hidden.value
-        return hidden, self.order.value, min(self.per_round.value, hidden)
+        return self.hidden.value, self.order.value, self.per_round.value
+
+    def _rounds(self, setting):
+        hidden, order, per_round = setting
+        return self._filled[hidden, order, min(per_round, hidden)]
 
     def _begin(self, _=None):
         """Show the page of a new setting when all is filled."""
-        last = len(self._rounds[self._setting()]) - 1
+        last = len(self._rounds(self._setting())) - 1
         for control in (self.round, self._progress.children[1]):
             control.max = last
         self.round.value = last
@@ -76,7 +79,7 @@ class PageFiller(Explorer):
 
     def _picture(self, setting, number):
         """The page after some rounds of a setting; its text is the sentence about it."""
-        rounds, (hidden, order, per_round) = self._rounds[setting], setting
+        rounds, (hidden, order, per_round) = self._rounds(setting), setting
         number %= len(rounds)
         ids, blank = rounds[number], self._lm.tokenizer.mask_token_id
         tokens, left = [self._lm.vocabulary[token] for token in ids[1:]], ids.count(blank)
