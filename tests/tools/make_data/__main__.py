@@ -2,12 +2,14 @@
 
 import argparse
 
-from tests.tools.make_data import card, fine_tuning, floors, record, sweep
+from tests.tools.make_data import card, fine_tuning, floors, masks, pages, record, sweep
 
 MAKERS = {
     "card": card,
     "fine_tuning": fine_tuning,
     "floors": floors,
+    "masks": masks,
+    "pages": pages,
     "record": record,
     "sweep": sweep,
 }
