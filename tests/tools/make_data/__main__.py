@@ -2,12 +2,13 @@
 
 import argparse
 
-from tests.tools.make_data import card, fine_tuning, floors, record, sweep
+from tests.tools.make_data import card, fine_tuning, floors, mask_rates, record, sweep
 
 MAKERS = {
     "card": card,
     "fine_tuning": fine_tuning,
     "floors": floors,
+    "mask_rates": mask_rates,
     "record": record,
     "sweep": sweep,
 }
