@@ -13,6 +13,7 @@ Left out: mixed objectives, texts from files, validation while training.
 
 import copy
 import functools
+import hashlib
 import inspect
 import math
 import os
@@ -41,6 +42,7 @@ LOOP = 2  # the version of the loop; 1 read one document a row, and Muon was its
 OPTIMIZERS = ("adamw", "muon")
 MOST_PLACES = 2**14  # of rows, padding included, in one pass through a model
 SCORED_AT_ONCE = 256  # tokens, whose scores then fit into the cache of a processor
+INTERRUPTED = "\nInterrupted after {} of {} steps; what was learned so far is kept."
 count, from_0 = check_whole_number, functools.partial(check_whole_number, lowest=0)
 OPTIONS = {  # arguments of `pretrain` that are numbers: their meaning, and what they must be
     "steps": ("optimiser steps", count),
@@ -129,6 +131,7 @@ def pretrain(
     decay_steps=250,
     optimizer="adamw",
     genres=None,
+    grammar=None,
     seed=0,
     start_from=None,
     folder=None,
@@ -146,6 +149,8 @@ def pretrain(
         mask_rate: share of the tokens that a masked model has to fill in.
         optimizer: "adamw", or "muon" as `build_optimizers` says.
         genres: genres to read (all of them by default).
+        grammar: a grammar file to read instead of PocketWeb, such as a changed copy of
+            `helpers/data/pocketweb.grammar`. New words get tokens of their own.
         seed: decides the initial weights, the texts and the masks.
         start_from: a model of this size, by name or folder, whose training goes on; by default one
             with random weights.
@@ -161,10 +166,10 @@ def pretrain(
 
     Raises:
         ValueError, TypeError: before the first step, for an unknown objective, optimiser or genre,
-            a number out of range, a folder that cannot be written to, a model to start from of
-            another size, or a checkpoint that is damaged, of another run, or of more steps. Later,
-            for a loss that is no longer a finite number; the checkpoint is then that of the step
-            before.
+            a grammar that cannot be read, genres and a grammar at once, a number out of range, a
+            folder that cannot be written to, a model to start from of another size, or a checkpoint
+            that is damaged, of another run, or of more steps. Later, for a loss that is no longer a
+            finite number; the checkpoint is then that of the step before.
         ModelNotAvailable: the model to start from cannot be had.
 
     Example:
@@ -186,8 +191,7 @@ def pretrain(
     try:
         _train(accelerator, network, optimizers, batches, settings, history, keep)
     except KeyboardInterrupt:
-        done = f"Interrupted after {len(history)} of {settings.steps} steps"
-        accelerator.print(f"\n{done}; what was learned so far is kept.")
+        accelerator.print(INTERRUPTED.format(len(history), settings.steps))
     return LanguageModel(model, tokenizer, f"{objective}-{settings.d_model}"), history
 
 
@@ -287,6 +291,10 @@ def _settings_of(arguments):
     if arguments["optimizer"] not in OPTIMIZERS:
         allowed = " or ".join(f'"{name}"' for name in OPTIMIZERS)
         raise ValueError(f"The optimizer must be {allowed}, not {arguments['optimizer']!r}.")
+    if arguments["grammar"] is not None:
+        if arguments["genres"]:
+            raise ValueError("Give genres, which are PocketWeb's, or a grammar, not both.")
+        arguments["genres"] = Path(arguments["grammar"])
     pocketweb.language(arguments["genres"])
     if arguments["folder"]:
         writable_folder(arguments["folder"])
@@ -301,14 +309,16 @@ def _identity(settings):
     """What must be the same for a run to go on."""
     names = ("objective", "n_layer", "d_model", "n_head", "seed", "tokens_per_step", "optimizer")
     same = {name: getattr(settings, name) for name in names} | {"loop": LOOP}
-    genres = sorted(pocketweb.language(settings.genres).genres)
-    return same | {"genres": genres}
+    genres, grammar = sorted(pocketweb.language(settings.genres).genres), None
+    if settings.grammar is not None:
+        grammar = hashlib.sha256(Path(settings.grammar).read_bytes()).hexdigest()[:12]
+    return same | {"genres": genres, "grammar": grammar}
 
 
 def _new_model(settings):
     """A model with weights from the seed, or those of another one, and its tokenizer."""
     torch.manual_seed(settings.seed)
-    tokenizer, objective = build_tokenizer(), settings.objective
+    tokenizer, objective = build_tokenizer(settings.genres), settings.objective
     size = settings.n_layer, settings.d_model, settings.n_head
     model = build_model(objective, tokenizer, *size)
     if settings.start_from:
@@ -358,6 +368,8 @@ def add_arguments(parser):
         add(option, type=type(default), default=default, help=f"{meaning} {shown}")
     add("--optimizer", choices=OPTIMIZERS, default=OPTIMIZERS[0], help=shown)
     add("--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}")
+    mine = "read the texts of this grammar instead, such as a changed copy of PocketWeb's"
+    add("--grammar", type=Path, metavar="FILE", help=mine)
     add("--start-from", metavar="MODEL", help="go on with this model, by name or folder")
     add(
         "--keep-at", nargs="+", type=int, default=(), metavar="STEP", help="keep the model here too"

@@ -100,7 +100,7 @@ def save(pictures, stem):
         lossless=True,
         method=4,
     )
-    images[-1].save(FOLDER / f"{stem}.png", optimize=True)
+    images[0].save(FOLDER / f"{stem}.png", optimize=True)  # temperature 1, many bars
     return file
 
 

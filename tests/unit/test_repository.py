@@ -1,5 +1,6 @@
 """The repository as a whole: its package, its README, and addresses that agree."""
 
+import json
 import os
 import re
 import runpy
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from helpers.generation import generate_text
+from helpers.models import load_causal_lm
 from tests.support.notebook_plugin import ROOT
 from tests.tools import address
 
@@ -107,6 +110,20 @@ def test_readme_links_lead_somewhere():
     for target in targets:
         if not target.startswith(("http://", "https://", "#")):
             assert (ROOT / target.split("#")[0]).exists(), target
+
+
+def test_the_readme_shows_what_two_models_wrote():
+    """A recorded text, cut where it says so, and one of the pocket model, drawn again."""
+    prompt = "Once upon a time, in a small village"
+    (row,) = re.findall(rf"^\| (\*\*{prompt}\*\*.*) \|$", readme(), re.M)
+    real, pocket = (text.replace("**", "") for text in row.split(" | "))
+    recorded = json.loads((ROOT / "helpers/data/recorded.json").read_text(encoding="utf-8"))
+    (whole,) = [t["text"] for t in recorded["causal"]["texts"] if t["prompt"] == prompt]
+    assert whole.startswith(real.removesuffix(" … *(cut here)*"))
+    assert real.endswith("(cut here)*")
+    lm = load_causal_lm("pocket-gpt2", device="cpu")
+    settings = {"max_length": 100, "temperature": 0.8, "top_k": 50, "seed": 1}
+    assert pocket == generate_text(lm, prompt, **settings)
 
 
 def test_readme_names_files_that_exist():
