@@ -1,4 +1,7 @@
-"""The command line: `python -m helpers generate | pretrain | prefetch`, each with `--help`."""
+"""The command line: `python -m helpers COMMAND`, each with `--help`.
+
+For learners `generate`, `pretrain` and `prefetch`; for teachers `talk`.
+"""
 
 import contextlib
 import os
@@ -64,7 +67,11 @@ def _run(arguments):
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command is not _pretrain:
         parser.error(f"unknown arguments: {' '.join(rest)}")
-    importlib.import_module(options.needs)
+    try:
+        importlib.import_module(options.needs)
+    except ModuleNotFoundError as error:
+        needed = "Install what the repository's requirements.txt lists."
+        return _say(f"This command needs {error.name}. {needed}", 2)
     if signal.getsignal(signal.SIGINT) is _leave:  # from here on there may be work to finish
         signal.signal(signal.SIGINT, signal.default_int_handler)
     from helpers.models import ModelNotAvailable
@@ -118,7 +125,14 @@ def _parser():
     prefetch.set_defaults(command=_prefetch, needs="helpers._plumbing.checkpoints")
     names = "such as gpt2 or bert-base-uncased"
     prefetch.add_argument("names", nargs="+", metavar="NAME", help=names)
+    _add_classroom(commands)
     return parser
+
+
+def _add_classroom(commands):
+    talk = commands.add_parser("talk", help="write a notebook's core path as slides, in one file")
+    talk.set_defaults(command=_talk, needs="helpers._plumbing.talk")
+    talk.add_argument("number", help="of the notebook, such as 05")
 
 
 def _add_generate(commands):
@@ -182,6 +196,14 @@ def _prefetch(options, _):
     print(f"$env:HF_HUB_CACHE='{for_powershell}'; $env:HF_HUB_OFFLINE='1'")
     print("In any other shell:")
     print(f"export HF_HUB_CACHE={shlex.quote(cache)}\nexport HF_HUB_OFFLINE=1")
+
+
+def _talk(options, _):
+    from helpers._plumbing.talk import write_talk
+
+    print(
+        f"{write_talk(options.number)}: open it in a browser. Arrow keys turn, S shows the notes."
+    )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 One module each, core ipywidgets only, the same on versions 7.7.1 and 8: `sampling` for causal
 models, `fill_mask` for masked ones, `reading` for both beside each other, `real_model` for one that
-is downloaded only when asked for, `rulers` for answers that are stored, `training_cost` for a
-budget. What they share begins with an underscore.
+is downloaded only when asked for, `rulers` for answers that are stored, `training` for models at
+their saved steps, `surprise` for a text token by token, `training_cost` for a budget. What they
+share begins with an underscore.
 """
 
 from helpers.explorers._bars import Bar, bars_html
@@ -13,6 +14,8 @@ from helpers.explorers.reading import ReadingExplorer, reading_picture
 from helpers.explorers.real_model import RealModel
 from helpers.explorers.rulers import RulerExplorer, ruler_picture
 from helpers.explorers.sampling import SamplingExplorer, sampling_picture
+from helpers.explorers.surprise import SurpriseExplorer
+from helpers.explorers.training import TrainingExplorer
 from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
 
 __all__ = [
@@ -23,7 +26,9 @@ __all__ = [
     "RealModel",
     "RulerExplorer",
     "SamplingExplorer",
+    "SurpriseExplorer",
     "TrainingCostExplorer",
+    "TrainingExplorer",
     "bars_html",
     "fill_mask_picture",
     "reading_picture",

@@ -27,18 +27,20 @@ PAD = "[PAD]"
 OBJECTIVES = ("causal", "masked")
 
 
-def build_tokenizer():
+def build_tokenizer(genres=None):
     """The tokenizer of both pocket models: byte-level BPE in which every PocketWeb token is one id.
 
     It puts `<|endoftext|>` in front of a text, as the start. Any other text falls apart into bytes
-    and round-trips. The space before a `[MASK]` belongs to the blank.
+    and round-trips. The space before a `[MASK]` belongs to the blank. The path of a grammar, as in
+    `pocketweb.language`, adds its new words at the end.
 
     Example:
         >>> build_tokenizer().tokenize("The cat sat.")
         ['The', 'Ġcat', 'Ġsat', '.']
     """
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    special, words = [pocketweb.END, PAD, pocketweb.MASK], pocketweb.language().vocabulary[:-1]
+    special, languages = [pocketweb.END, PAD, pocketweb.MASK], (None, genres)
+    words = [word for one in languages for word in pocketweb.language(one).vocabulary[:-1]]
     words = ["".join(piece for piece, _ in byte_level.pre_tokenize_str(word)) for word in words]
     tokens = dict.fromkeys([*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), *words])
     tokenizer = Tokenizer(

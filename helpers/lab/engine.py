@@ -59,6 +59,8 @@ class Language:
 
     def __init__(self, source, genres=None):
         self.rules, zipf = parse(source)
+        if not all(isinstance((*row.items, "")[0], Expand) for row in self.rules["document"]):
+            raise ValueError("The rule 'document' must name genres, such as {story} | {review}.")
         start = {row.items[0].rule: row for row in self.rules["document"]}
         unknown = sorted(set(genres or ()) - start.keys())
         if unknown or (genres is not None and not genres):

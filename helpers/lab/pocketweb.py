@@ -12,6 +12,7 @@ import json
 import math
 import re
 import zlib
+from pathlib import Path
 
 from helpers._plumbing.files import DATA
 from helpers.lab.engine import Language
@@ -37,15 +38,25 @@ _NO_PUNCTUATION = str.maketrans("", "", ".,()?:")
 
 
 def language(genres=None):
-    """PocketWeb itself, or some of its genres only (one name or several); built once.
+    """PocketWeb itself, or some of its genres only, or the language of another grammar; built once.
+
+    Args:
+        genres: one name or several. Or the path of a grammar file, such as a changed copy of
+            `helpers/data/pocketweb.grammar`: a `Path`, or a text that ends in ".grammar". All
+            functions below, `pretrain` and `unseen` take it in the same way.
 
     Raises:
-        ValueError: for a genre that does not exist; the message names those that do.
+        ValueError: for a genre that does not exist; the message names those that do. For a grammar
+            that cannot be read, or that lacks a rule.
 
     Example:
         >>> language("haiku").genres
         ('haiku',)
+        >>> language(DATA / "pocketweb.grammar").genres == language().genres
+        True
     """
+    if isinstance(genres, Path) or (isinstance(genres, str) and genres.endswith(".grammar")):
+        return _of_file(genres)
     return _language(
         None if genres is None else frozenset([genres] if isinstance(genres, str) else genres)
     )
@@ -54,6 +65,24 @@ def language(genres=None):
 @functools.cache
 def _language(genres):
     return Language((DATA / "pocketweb.grammar").read_text(encoding="utf-8"), genres)
+
+
+def _of_file(path):
+    try:
+        return _of_text(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"The grammar {path} cannot be read: {error}.") from error
+    except KeyError as error:
+        needed = "or no row of the rule that another one names"
+        raise ValueError(f"The grammar {path} has no rule {error}, {needed}.") from error
+
+
+@functools.lru_cache(maxsize=8)
+def _of_text(source):
+    """A language of which every rule that is met in its texts exists."""
+    found = Language(source)
+    found.sample(200, seed=0)
+    return found
 
 
 @functools.cache

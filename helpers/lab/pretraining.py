@@ -11,13 +11,17 @@ same curve and eight GPUs read what one CPU reads:
 Left out: mixed objectives, texts from files, validation while training.
 """
 
+import copy
 import functools
+import hashlib
 import inspect
 import math
 import os
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import torch
 from accelerate import Accelerator, PartialState
@@ -126,10 +130,12 @@ def pretrain(
     decay_steps=250,
     optimizer="adamw",
     genres=None,
+    grammar=None,
     seed=0,
     start_from=None,
     folder=None,
     checkpoint_every=500,
+    keep_at=(),
 ):
     """Pre-train a language model on fresh PocketWeb text.
 
@@ -142,11 +148,15 @@ def pretrain(
         mask_rate: share of the tokens that a masked model has to fill in.
         optimizer: "adamw", or "muon" as `build_optimizers` says.
         genres: genres to read (all of them by default).
+        grammar: a grammar file to read instead of PocketWeb, such as a changed copy of
+            `helpers/data/pocketweb.grammar`. New words get tokens of their own.
         seed: decides the initial weights, the texts and the masks.
         start_from: a model of this size, by name or folder, whose training goes on; by default one
             with random weights.
         folder: where checkpoints go, every `checkpoint_every` steps. A run that finds one there
             continues it.
+        keep_at: steps after which the model is kept in the folder too, as `step-64` for
+            `load_causal_lm`; 0 is the model before the first step.
 
     Returns:
         (LanguageModel, history): history is a list of dicts with step, tokens (read so far), loss
@@ -155,10 +165,10 @@ def pretrain(
 
     Raises:
         ValueError, TypeError: before the first step, for an unknown objective, optimiser or genre,
-            a number out of range, a folder that cannot be written to, a model to start from of
-            another size, or a checkpoint that is damaged, of another run, or of more steps. Later,
-            for a loss that is no longer a finite number; the checkpoint is then that of the step
-            before.
+            a grammar that cannot be read, genres and a grammar at once, a number out of range, a
+            folder that cannot be written to, a model to start from of another size, or a checkpoint
+            that is damaged, of another run, or of more steps. Later, for a loss that is no longer a
+            finite number; the checkpoint is then that of the step before.
         ModelNotAvailable: the model to start from cannot be had.
 
     Example:
@@ -172,12 +182,11 @@ def pretrain(
     accelerator = Accelerator()
     reading = settings.tokens_per_step, settings.mask_rate, settings.genres, settings.seed
     batches = Batches(objective, tokenizer, *reading)
-    optimizers = build_optimizers(model, optimizer)
-    state = _identity(settings), model, optimizers
+    state = _identity(settings), model, build_optimizers(model, optimizer)
     history = resume(folder, *state, settings.steps)
     mine = folder if accelerator.is_main_process else None
     keep = functools.partial(save_checkpoint, mine, *state, history)
-    network, *optimizers = accelerator.prepare(SummedLoss(model), *optimizers)
+    network, *optimizers = accelerator.prepare(SummedLoss(model), *state[-1])
     try:
         _train(accelerator, network, optimizers, batches, settings, history, keep)
     except KeyboardInterrupt:
@@ -192,6 +201,7 @@ def _train(accelerator, network, optimizers, batches, settings, history, keep):
     done, whole, n_processes = len(history), True, accelerator.num_processes
     tokens, seconds = (history[-1]["tokens"], history[-1]["seconds"]) if history else (0, 0.0)
     started, bar = time.perf_counter() - seconds, _bar(settings, done, accelerator)
+    _keep_model(accelerator, network, batches.tokenizer, settings, done)
     try:
         for step, batch in enumerate(_ahead(batches, done, settings, accelerator), start=done):
             n_predicted = max(1, int((batch["labels"] != -100).sum()))
@@ -214,10 +224,18 @@ def _train(accelerator, network, optimizers, batches, settings, history, keep):
             bar.update()
             if (step + 1) % settings.checkpoint_every == 0:
                 keep()
+            _keep_model(accelerator, network, batches.tokenizer, settings, step + 1)
     finally:
         bar.close()
         if whole:
             keep()
+
+
+def _keep_model(accelerator, network, tokenizer, settings, step):
+    """The model after a step, if it is one of those to keep, in a folder of its own."""
+    if accelerator.is_main_process and step in settings.keep_at:
+        model = copy.deepcopy(accelerator.unwrap_model(network).model)
+        save(LanguageModel(model, tokenizer, ""), Path(settings.folder) / f"step-{step}")
 
 
 def shares(batch, accelerator):
@@ -273,10 +291,17 @@ def _settings_of(arguments):
     if arguments["optimizer"] not in OPTIMIZERS:
         allowed = " or ".join(f'"{name}"' for name in OPTIMIZERS)
         raise ValueError(f"The optimizer must be {allowed}, not {arguments['optimizer']!r}.")
+    if arguments["grammar"] is not None:
+        if arguments["genres"]:
+            raise ValueError("Give genres, which are PocketWeb's, or a grammar, not both.")
+        arguments["genres"] = Path(arguments["grammar"])
     pocketweb.language(arguments["genres"])
     if arguments["folder"]:
         writable_folder(arguments["folder"])
     numbers = {name: check(arguments[name], name) for name, (_, check) in OPTIONS.items()}
+    numbers["keep_at"] = [from_0(step, "keep_at") for step in arguments["keep_at"]]
+    if numbers["keep_at"] and not arguments["folder"]:
+        raise ValueError("Models are kept in a folder: name one with folder=.")
     return SimpleNamespace(**arguments | numbers)
 
 
@@ -284,14 +309,16 @@ def _identity(settings):
     """What must be the same for a run to go on."""
     names = ("objective", "n_layer", "d_model", "n_head", "seed", "tokens_per_step", "optimizer")
     same = {name: getattr(settings, name) for name in names} | {"loop": LOOP}
-    genres = sorted(pocketweb.language(settings.genres).genres)
-    return same | {"genres": genres}
+    genres, grammar = sorted(pocketweb.language(settings.genres).genres), None
+    if settings.grammar is not None:
+        grammar = hashlib.sha256(Path(settings.grammar).read_bytes()).hexdigest()[:12]
+    return same | {"genres": genres, "grammar": grammar}
 
 
 def _new_model(settings):
     """A model with weights from the seed, or those of another one, and its tokenizer."""
     torch.manual_seed(settings.seed)
-    tokenizer, objective = build_tokenizer(), settings.objective
+    tokenizer, objective = build_tokenizer(settings.genres), settings.objective
     size = settings.n_layer, settings.d_model, settings.n_head
     model = build_model(objective, tokenizer, *size)
     if settings.start_from:
@@ -305,6 +332,32 @@ def _new_model(settings):
     return model, tokenizer
 
 
+class Training(NamedTuple):
+    """A training to look back on: {step: LanguageModel}, the history, and the genres read."""
+
+    models: dict
+    history: list
+    genres: tuple | None
+
+
+def watched(keep_at, **settings):
+    """Train as `pretrain` does and keep the model at some steps, and at the end: a `Training`.
+
+    Example:
+        >>> small = {"n_layer": 1, "d_model": 16, "n_head": 2, "tokens_per_step": 256}
+        >>> list(watched((0, 1), objective="causal", steps=2, **small).models)
+        [0, 1, 2]
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        lm, history = pretrain(folder=folder, keep_at=keep_at, **settings)
+        load = load_causal_lm if lm.kind == "causal" else load_masked_lm
+        models = {}
+        for path in sorted(Path(folder).glob("step-*"), key=lambda path: int(path.name[5:])):
+            kept = load(str(path), device=str(lm.model.device))
+            models[int(path.name[5:])] = LanguageModel(kept.model, kept.tokenizer, path.name)
+    return Training(models | {len(history): lm}, history, settings.get("genres"))
+
+
 def add_arguments(parser):
     """The options of `python -m helpers pretrain`; all but --output are those of `pretrain`."""
     defaults = inspect.signature(pretrain).parameters
@@ -315,7 +368,12 @@ def add_arguments(parser):
         add(option, type=type(default), default=default, help=f"{meaning} {shown}")
     add("--optimizer", choices=OPTIMIZERS, default=OPTIMIZERS[0], help=shown)
     add("--genres", nargs="+", help=f"some of: {', '.join(pocketweb.language().genres)}")
+    mine = "read the texts of this grammar instead, such as a changed copy of PocketWeb's"
+    add("--grammar", type=Path, metavar="FILE", help=mine)
     add("--start-from", metavar="MODEL", help="go on with this model, by name or folder")
+    add(
+        "--keep-at", nargs="+", type=int, default=(), metavar="STEP", help="keep the model here too"
+    )
     add("--folder", type=Path, help="checkpoints go here; a run that finds one continues it")
     add("--output", type=Path, help="write the finished model here, in half precision")
 

@@ -23,10 +23,13 @@ from IPython.utils.capture import capture_output
 from helpers.charts import line_chart, text_cards
 from helpers.explorers import (
     FillMaskExplorer, HiddenWordExplorer, ReadingExplorer, RulerExplorer, SamplingExplorer,
+    SurpriseExplorer, TrainingExplorer,
     fill_mask_picture, reading_picture, ruler_picture, sampling_picture,
 )
 from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
 from helpers.lab.abilities import RULERS
+from helpers.lab.pretraining import Training
+from helpers.models import load_causal_lm, load_masked_lm
 from helpers.quiz import Round, compare, exercise, guess, predict, quiz
 
 with capture_output():  # progress bars of what is built for the test
@@ -48,6 +51,17 @@ answers = pd.DataFrame([
     for size in (2, 3, 4)
 ])
 RulerExplorer(answers)
+""",
+    "training": """
+pocket = load_causal_lm("pocket-gpt2", device="cpu"), load_masked_lm("pocket-bert", device="cpu")
+history = [{"step": step, "loss": 8 / step} for step in (1, 2, 3)]
+trainings = [
+    Training({0: new, 3: old}, history, None) for new, old in zip((gpt, bert), pocket, strict=True)
+]
+TrainingExplorer(*trainings, "What is a", "The cat sat on the [MASK].")
+""",
+    "surprise": """
+SurpriseExplorer({"tiny": gpt, "pocket-gpt2": pocket[0]}, "The baker said that she was late.")
 """,
     "training cost": "TrainingCostExplorer()",
     "quiz": 'quiz("06-2")',

@@ -2,26 +2,62 @@
 
 
 def after_words_run():
-    assert max(tuned.values()) <= ceiling(test)
+    assert max(tuned.values()) <= 100 * ceiling(test)
     assert tuned["pocket-gpt2"] > tuned["bag of words"]
 
 
 def after_curves_check():
-    pretrained = max(most["pocket-gpt2"], most["pocket-bert"])
-    assert ceiling(test) > pretrained > max(scratch, most["bag of words"])
+    """What the text below says of both families, of every seed and of the bag of words."""
+    seeds = reviews.groupby(["method", "labels"]).accuracy.agg(["min", "mean", "max"])
+    for name in ("pocket-gpt2", "pocket-bert"):
+        scratch = seeds.loc[f"{name} from scratch"]
+        assert saved[name]["pre-trained: labels"] == 16
+        assert seeds.loc[name, "mean"][8] < scratch["mean"][512] <= seeds.loc[name, "mean"][16]
+        assert seeds.loc[name, "min"][32] > scratch["max"][512]
+    gpt_seeds, bert_seeds = seeds.loc["pocket-gpt2"], seeds.loc["pocket-bert"]
+    assert (gpt_seeds["min"] < bert_seeds["max"]).all()
+    assert (bert_seeds["min"] < gpt_seeds["max"]).all()
+    bag = seeds.loc["bag of words", "mean"]
+    assert (seeds.loc["pocket-gpt2 from scratch", "mean"] < bag).all()
+    assert (seeds.loc["pocket-bert from scratch", "mean"] < bag + 3).all()
 
 
-def after_role_swap_share():
+def after_role_swap_check():
     assert torch.equal(*bags)
     assert share == 0.5
 
 
-def after_ask_both_run():
-    assert prompted["pocket-gpt2"] > plain["pocket-gpt2"]
+def after_role_curves():
+    """Pre-trained, pocket-bert is ahead from 32 labels on, and its band is apart."""
+    seeds = people.query("labels >= 32").groupby(["method", "labels"]).accuracy.agg(["min", "max"])
+    assert (seeds.loc["pocket-bert", "min"] > seeds.loc["pocket-gpt2", "max"]).all()
+
+
+def after_ask_run():
+    """Labels made it worse, for both models and all seeds; without the question far lower."""
+    for found in rows.values():
+        asked_alone, _, _, highest, plain = found.values()
+        assert 100 * ceiling(test) > asked_alone > highest > plain + 15
 
 
 def after_exact_check():
-    assert abs(exact - ceiling(test)) < 0.02
+    """The sum over all ways agrees with the exam and with a sum over agreeing sentences alone."""
+    shapes = [(0.84, 0.84, 0.9), (0.84, 0.84, 0.84, 0.9), (0.84, 0.92), (0.9, 0.84, 0.92)]
+    by_hand = 0.0
+    for shape in shapes:
+        for praises in itertools.product((True, False), repeat=len(shape)):
+            pairs = list(zip(shape, praises, strict=True))
+            good = math.prod(p if praise else 1 - p for p, praise in pairs)
+            bad = math.prod(1 - p if praise else p for p, praise in pairs)
+            by_hand += max(good, bad) / 2 / len(shapes)
+    assert abs(whole - 100 * by_hand) < 1e-6
+    assert abs(whole - 100 * ceiling(test)) < 2
+    assert abs(sum(chance for chance, _ in ways("review", "good")) - 1) < 1e-9
+    assert whole > bag_only > 50
+
+
+def after_exact_words():
+    assert max(row["accuracy, %"] for row in rows.values()) < bag_only - 5
 
 
 def after_auto_run():
@@ -29,4 +65,5 @@ def after_auto_run():
 
 
 def after_search_run():
-    assert min(shares.values()) > 3 / 60
+    assert found["counting shared words"] > max(found["pocket-gpt2"], found["pocket-bert"]) > 30
+    assert abs(found["pocket-gpt2"] - found["pocket-bert"]) <= 6

@@ -221,6 +221,58 @@ def test_a_grammar_that_cannot_be_read():
             Language(source)
 
 
+WORK = """
+document: {work}
+work: The {J=job} said that {S=subject/J} left.
+job: plumber | baker
+subject/plumber: 9x she | 1x he
+subject/baker: 1x she | 9x he
+"""
+
+
+@pytest.fixture
+def work(tmp_path):
+    file = tmp_path / "mine.grammar"
+    file.write_text(WORK, encoding="utf-8")
+    return file
+
+
+def test_another_grammar_is_a_language(work):
+    asked = "The plumber said that [MASK] left."
+    for path in (work, str(work)):
+        assert pocketweb.language(path).genres == ("work",)
+        assert pocketweb.blank(asked, path) == pytest.approx({" she": 0.9, " he": 0.1})
+        assert pocketweb.next_token("The", path) == {" plumber": 0.5, " baker": 0.5}
+    assert pocketweb.language(work) is pocketweb.language(str(work))
+    assert pocketweb.blank(asked) == {}
+
+
+def test_a_changed_grammar_is_read_again(work):
+    work.write_text(WORK.replace("9x she", "3x she"), encoding="utf-8")
+    assert pocketweb.next_token("The plumber said that", work)[" she"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (None, "cannot be read"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"", "has no rule 'document'"),
+        (WORK.replace("job:", "jobs:").encode(), "has no rule 'job'"),
+        (WORK.replace("subject/baker", "subject/cook").encode(), "has no rule 'subject/baker'"),
+        (b"document: Hello.", "must name genres"),
+        (b"a line without a rule", "has a line that is neither"),
+    ],
+    ids=["missing", "not text", "empty", "no rule", "no row", "no genre", "no grammar"],
+)
+def test_another_grammar_that_cannot_be_used(source, said, tmp_path):
+    file = tmp_path / "mine.grammar"
+    if source is not None:
+        file.write_bytes(source)
+    with pytest.raises(ValueError, match=said):
+        pocketweb.language(file)
+
+
 # ---- exact probabilities
 
 

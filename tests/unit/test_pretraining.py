@@ -19,6 +19,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from helpers import __main__ as command_line
+from helpers._plumbing.files import DATA
+from helpers.generation import next_token_probabilities
 from helpers.lab import architecture, pocketweb, pretraining, resuming
 from helpers.lab.architecture import build_model, build_tokenizer, save
 from helpers.lab.batches import Batches
@@ -267,11 +269,43 @@ def test_a_full_disk_costs_nothing(tmp_path, monkeypatch):
         assert losses(history)[:3] == losses(expected)[:3]
 
 
+def test_a_grammar_of_ones_own_is_learned(tmp_path):
+    """End to end from the shell: plant a bias, train, load, measure it beside the truth."""
+    grammar, folder = tmp_path / "mine.grammar", tmp_path / "model"
+    grammar.write_text(
+        "document: {work}\n"
+        "work: The {J=job} said that {S=subject/J} left.\n"
+        "job: plumber | baker\n"
+        "subject/plumber: 9x she | 1x he\n"
+        "subject/baker: 2x she | 8x he\n"
+    )
+    sizes = "--n-layer 1 --d-model 32 --n-head 2 --tokens-per-step 512 --steps 80"
+    rates = "--learning-rate 0.01 --warmup-steps 5 --decay-steps 40"
+    files = [f"--grammar={grammar}", f"--output={folder}"]
+    assert command_line.main(["pretrain", *files, *sizes.split(), *rates.split()]) == 0
+    lm = load_causal_lm(folder, device="cpu")
+    assert lm.unknown_words("The plumber left.") == []
+    for job, truth in (("plumber", 0.9), ("baker", 0.2)):
+        prompt = f"The {job} said that"
+        found = {c.token: c.probability for c in next_token_probabilities(lm, prompt)}
+        assert pocketweb.next_token(prompt, grammar)[" she"] == pytest.approx(truth)
+        assert found[" she"] == pytest.approx(truth, abs=0.08)
+
+
+def test_a_checkpoint_remembers_its_grammar(tmp_path):
+    """A run without a grammar does not go on with the checkpoint of one with a grammar."""
+    own = DATA / "pocketweb.grammar"
+    pretrain("causal", steps=1, folder=tmp_path, grammar=own, **TINY)
+    with pytest.raises(ValueError, match="belongs to another run: grammar"):
+        pretrain("causal", steps=2, folder=tmp_path, **TINY)
+
+
 OTHERS = (
     {"d_model": 32},
     {"seed": 1},
     {"objective": "masked"},
     {"genres": ["echo"]},
+    {"grammar": DATA / "pocketweb.grammar"},
     {"tokens_per_step": 300},
     {"optimizer": "muon"},
 )
@@ -347,6 +381,8 @@ WRONG = [
     ({"objective": "prefix"}, '"causal" or "masked"'),
     ({"optimizer": "sgd"}, '"adamw" or "muon"'),
     ({"genres": ["poem"]}, "no genre 'poem'"),
+    ({"grammar": "missing.grammar"}, "missing.grammar cannot be read"),
+    ({"grammar": "mine.grammar", "genres": ["echo"]}, "or a grammar, not both"),
     ({"d_model": 100, "n_head": 3}, "100 is not a multiple of 3"),
     ({"d_model": -16}, "d_model must be a whole number from 1"),
     ({"n_head": 0}, "n_head must be a whole number from 1"),
@@ -584,3 +620,31 @@ def test_two_processes_learn_what_one_learns(tmp_path):
 def history_of(folder):
     with safe_open(folder / "checkpoint.safetensors", "pt") as file:
         return json.loads(file.metadata()["history"])
+
+
+# ---- models kept on the way
+
+
+def test_models_kept_on_the_way_are_those_of_the_steps(tmp_path):
+    whole, _ = pretrain("causal", 3, **TINY, folder=tmp_path, keep_at=(0, 2, 3))
+    assert sorted(path.name for path in tmp_path.glob("step-*")) == ["step-0", "step-2", "step-3"]
+    for steps, folder in ((0, "step-0"), (3, "step-3")):
+        kept = load_causal_lm(str(tmp_path / folder), device="cpu").model.state_dict()
+        torch.manual_seed(0)
+        new = build_model("causal", build_tokenizer(), 1, 16, 2)
+        expected = (whole.model if steps else new).state_dict()
+        for name, tensor in expected.items():
+            torch.testing.assert_close(kept[name], tensor.half().float(), rtol=0, atol=0)
+
+
+def test_keeping_models_changes_nothing_of_the_training(tmp_path):
+    _, plain = pretrain("masked", 3, **TINY)
+    _, kept = pretrain("masked", 3, **TINY, folder=tmp_path, keep_at=(1, 2))
+    assert [row["loss"] for row in plain] == [row["loss"] for row in kept]
+
+
+def test_models_are_kept_in_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="Models are kept in a folder: name one with folder="):
+        pretrain("causal", 3, **TINY, keep_at=(1,))
+    with pytest.raises(ValueError, match="keep_at must be a whole number from 0"):
+        pretrain("causal", 3, **TINY, keep_at=(-1,), folder=tmp_path)
