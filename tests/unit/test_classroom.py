@@ -23,7 +23,7 @@ from tests.tools.store_outputs import LIVE_VIEW, tags
 NOTEBOOKS = minutes.notebooks()
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
 # Minutes of reading of pages that are too long; shorten them, then take them out here.
-LONG_CORE, LONG_WHOLE = {"05": 24}, {"03": 68, "04": 68}
+LONG_CORE, LONG_WHOLE = {"05": 24}, {"04": 68}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
