@@ -144,6 +144,7 @@ def _add_generate(commands):
     add("--model", default="pocket-gpt2", help="bundled, on the hub, or a folder")
     add("--temperature", type=float, default=0.8, help="below 1 sharper, above 1 flatter")
     add("--top-k", type=int, default=50, help="draw among so many likeliest tokens; 0: all")
+    add("--top-p", type=float, help="of those, only what holds this share of the chances; 1: all")
     add("--max-new-tokens", type=int, default=40, help="most tokens to add")
     add("--max-length", type=int, help="instead: most tokens, prompt included")
     add("--seed", type=int, help="repeats the same draw")
@@ -155,8 +156,8 @@ def _generate(options, _):
     from helpers.generation import generate_text
     from helpers.models import load_causal_lm
 
-    names = ("max_new_tokens", "max_length", "temperature", "top_k", "seed", "num_return_sequences")
-    settings = {name: getattr(options, name) for name in names}
+    names = ("max_new_tokens", "max_length", "temperature", "top_k", "top_p", "seed")
+    settings = {name: getattr(options, name) for name in (*names, "num_return_sequences")}
     lm = load_causal_lm(options.model)
     texts = generate_text(lm, options.prompt, do_sample=not options.greedy, **settings)
     print(texts if isinstance(texts, str) else "\n\n".join(texts))
