@@ -4,13 +4,17 @@ whose answers hold.
 
 import ast
 import html
+import itertools
 import re
+import shlex
 from collections import Counter
 
 import nbformat
 import pytest
 
+from helpers import __main__ as command_line
 from helpers import quiz
+from helpers._plumbing.files import DATA
 from helpers._plumbing.lessons import lesson, lessons
 from tests.support.notebook_plugin import ROOT
 from tests.tools import measure_notebooks, minutes, slides
@@ -250,5 +254,67 @@ def test_the_guide_names_headings_and_notebooks_that_exist():
         for path in NOTEBOOKS
         for cell in nbformat.read(path, 4).cells
     }
-    for heading in re.findall(r"^\| \*([^*]+)\* \|", text, re.M):
-        assert heading in headings, heading
+    plans = "\n".join(re.findall(r"^\| \d:\d\d \|.*$", text, re.M)).replace("**", "")
+    named = re.findall(r"\*([^*]+)\*", plans)
+    assert len(named) >= 10
+    assert set(named) <= headings, set(named) - headings
+
+
+def clocks(text):
+    """{plan: minutes from its start, row by row} of a guide.
+
+    Example:
+        >>> clocks("## A plan\\n| clock | what |\\n|---|---|\\n| 0:00 | begin |\\n| 1:05 | end |")
+        {'A plan': [0, 65]}
+    """
+    found = {}
+    for section in re.split(r"^##+ ", text, flags=re.M):
+        rows = re.findall(r"^\| (\d):(\d\d) \|", section, re.M)
+        if rows:
+            found[section.split("\n")[0]] = [60 * int(h) + int(m) for h, m in rows]
+    return found
+
+
+def test_every_plan_has_a_clock_and_time_left():
+    """42 minutes are planned of 50, 76 of 90; a lesson on one notebook takes about 35."""
+    plans = clocks(GUIDE.read_text(encoding="utf-8"))
+    ends = {name.split(":")[0]: times[-1] for name, times in plans.items()}
+    lessons = ("Pre-training (02)", "Emergent abilities (04)", "Fill-mask with BERT (06)")
+    assert ends == {"50 minutes": 42, "90 minutes": 76, "Half a day": 240} | dict.fromkeys(
+        (*lessons, "Fine-tuning (07)"), 33
+    )
+    for name, times in plans.items():
+        assert times[0] == 0, name
+        assert all(a < b for a, b in itertools.pairwise(times)), name
+
+
+def test_the_homework_runs(tmp_path, monkeypatch, capsys):
+    """The programs of the guide in their order, the project with a smaller training."""
+    homework = GUIDE.read_text(encoding="utf-8").partition("\n## Homework")[2].partition("\n## ")[0]
+    sweep, rules, command, measure = re.findall(r"^```\w*\n(.*?)^```", homework, re.M | re.S)
+    rows = shown_by(sweep)
+    assert len(rows) == 8
+    assert rows.gap.is_monotonic_decreasing
+    grammar = (DATA / "pocketweb.grammar").read_text(encoding="utf-8")
+    document, nurse = rules.splitlines()
+    grammar = re.sub(r"^document:.*\n(?: .*\n)*", f"{document}\n", grammar, flags=re.M)
+    grammar = re.sub(r"^subject/nurse.*$", nurse, grammar, flags=re.M)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.grammar").write_text(grammar, encoding="utf-8")
+    words, smaller = shlex.split(command), ["--steps", "5", "--n-layer", "1", "--d-model", "16"]
+    assert words[:3] == ["python", "-m", "helpers"]
+    assert command_line.main([*words[3:], *smaller]) == 0
+    capsys.readouterr()
+    exec(measure, {})
+    jobs, truths, found = zip(*map(str.split, capsys.readouterr().out.splitlines()), strict=True)
+    assert jobs == ("nurse", "baker", "driver")
+    assert truths == ("0.9", "0.8", "0.5")
+    assert all(0 <= float(share) <= 1 for share in found)
+
+
+def shown_by(source):
+    """What a cell with this source shows: its last line is an expression."""
+    *lines, last = source.strip().splitlines()
+    inside = {}
+    exec("\n".join(lines), inside)
+    return eval(last, inside)
