@@ -22,7 +22,8 @@ from IPython.utils.capture import capture_output
 
 from helpers.charts import line_chart, text_cards
 from helpers.explorers import (
-    FillMaskExplorer, HiddenWordExplorer, ReadingExplorer, RulerExplorer, SamplingExplorer,
+    FillMaskExplorer, HiddenWordExplorer, MaskExplorer, PageFiller, ReadingExplorer,
+    RulerExplorer, SamplingExplorer,
     SurpriseExplorer, TrainingExplorer,
     fill_mask_picture, reading_picture, ruler_picture, sampling_picture,
 )
@@ -40,6 +41,8 @@ with capture_output():  # progress bars of what is built for the test
 """,
     "hidden word": 'HiddenWordExplorer(bert, "Once upon a time, a fox had a kite.")',
     "sampling": "SamplingExplorer(gpt)",
+    "masks": 'MaskExplorer(gpt, bert, "The cat sat on the mat.", n_texts=3)',
+    "page filler": 'PageFiller(bert, "The cat sat.")',
     "fill mask": "FillMaskExplorer(bert)",
     "reading": "ReadingExplorer(gpt, bert)",
     "rulers": """
