@@ -22,7 +22,8 @@ from IPython.utils.capture import capture_output
 
 from helpers.charts import line_chart, text_cards
 from helpers.explorers import (
-    FillMaskExplorer, HiddenWordExplorer, ReadingExplorer, RulerExplorer, SamplingExplorer,
+    FillMaskExplorer, HiddenWordExplorer, MaskExplorer, PageFiller, ReadingExplorer,
+    RulerExplorer, SamplingExplorer,
     SurpriseExplorer, TrainingExplorer,
     fill_mask_picture, reading_picture, ruler_picture, sampling_picture,
 )
@@ -40,6 +41,8 @@ with capture_output():  # progress bars of what is built for the test
 """,
     "hidden word": 'HiddenWordExplorer(bert, "Once upon a time, a fox had a kite.")',
     "sampling": "SamplingExplorer(gpt)",
+    "masks": 'MaskExplorer(gpt, bert, "The cat sat on the mat.", n_texts=3)',
+    "page filler": 'PageFiller(bert, "The cat sat.")',
     "fill mask": "FillMaskExplorer(bert)",
     "reading": "ReadingExplorer(gpt, bert)",
     "rulers": """
@@ -96,6 +99,12 @@ guess([Round(text, options, answer, rivals) for text, answer in texts.items()])
     "chart": """
 lines = {"causal": ([0, 50, 100], [3.0, 1.5, 1.2]), "masked": ([0, 50, 100], [3.1, 1.1, 0.9])}
 line_chart(lines, "steps", "nats per token", floor=0.6)
+""",
+    "tree": """
+from helpers.lab.best_text import text_tree
+from helpers.models import load_causal_lm
+
+text_tree(load_causal_lm("pocket-gpt2", device="cpu"), "What is a")
 """,
     "hostile": f"""
 hostile = {HOSTILE!r}

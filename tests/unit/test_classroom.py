@@ -1,4 +1,4 @@
-"""What a teacher relies on, read from the files: minutes, memory, slides, exercises, and quizzes
+"""What a teacher relies on, read from the files: minutes, memory, exercises, and quizzes
 whose answers hold.
 """
 
@@ -17,13 +17,11 @@ from helpers import quiz
 from helpers._plumbing.files import DATA
 from helpers._plumbing.lessons import lesson, lessons
 from tests.support.notebook_plugin import ROOT
-from tests.tools import measure_notebooks, minutes, slides
+from tests.tools import measure_notebooks, minutes
 from tests.tools.store_outputs import LIVE_VIEW, tags
 
 NOTEBOOKS = minutes.notebooks()
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
-# of code, which is set smallest; the exact measure is `python -m tests.tools.slides`, in a browser
-SLIDE_LINES = 33
 # Minutes of reading of pages that are too long; shorten them, then take them out here.
 LONG_CORE, LONG_WHOLE = {"05": 24}, {"04": 68}
 
@@ -96,67 +94,6 @@ def test_every_notebook_is_measured(notebook, path):
 
 def test_only_notebooks_are_measured():
     assert set(measure_notebooks.table()) <= {path.stem for path in NOTEBOOKS}
-
-
-# ---- slides
-
-
-def test_every_cell_has_its_place_in_the_talk(notebook):
-    kinds = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in notebook.cells]
-    assert set(kinds) <= set(slides.KINDS), "run `python -m tests.tools.slides --write`"
-    assert kinds[0] == "slide"
-    for cell, kind in zip(notebook.cells, kinds, strict=True):
-        if slides.kind(cell) in ("slide", "skip", "notes"):
-            assert kind == slides.kind(cell), cell.id
-
-
-def n_lines(cell):
-    """About how many lines a cell takes on a slide, pictures aside."""
-    if cell.cell_type == "markdown":
-        text = re.sub(r"\]\([^)]*\)", "]", cell.source)
-        return sum(
-            1 + len(line) // 95
-            for line in text.splitlines()
-            if line.strip() and not set(line) <= set("|-")
-        )
-    printed = "".join(output.get("text", "") for output in cell.outputs)
-    return sum(1 + len(line) // 75 for line in (cell.source + "\n" + printed).splitlines())
-
-
-def test_no_slide_is_crowded(notebook):
-    used, first = 0, None
-    for cell in notebook.cells:
-        kind = cell.metadata.slideshow.slide_type
-        if kind in slides.STARTS:
-            used, first = 0, cell.id
-        used += n_lines(cell) if kind not in ("skip", "notes") else 0
-        assert used <= SLIDE_LINES, (
-            f"the slide that begins with cell {first}: run `python -m tests.tools.slides --write`"
-        )
-
-
-def test_slides_are_cut_where_they_overflow():
-    cells = [nbformat.v4.new_markdown_cell(text, id=text[-1]) for text in ("# a", "b", "c", "## d")]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    measured = {"a": 300, "b": 400, "c": 200, "d": 650}
-    assert slides.cut(notebook, measured) == ["slide", "fragment", "subslide", "slide"]
-    for cell in cells:
-        cell.metadata["slideshow"] = {"slide_type": "slide" if cell is cells[0] else "fragment"}
-    assert slides.overflowing(notebook, measured) == [
-        "the slide that begins with cell a is 1550 pixels tall, of 700"
-    ]
-
-
-@pytest.mark.slow_browser
-def test_no_slide_overflows_in_a_browser():
-    from tests.support.jupyterlab import find_browser, running_browser
-
-    if not find_browser():
-        pytest.skip("no Chromium here")
-    with running_browser() as browser:
-        for path in NOTEBOOKS:
-            notebook = nbformat.read(path, as_version=4)
-            assert slides.overflowing(notebook, slides.heights(notebook, browser)) == [], path.stem
 
 
 # ---- quizzes and exercises
