@@ -20,11 +20,7 @@ NOTEBOOKS = minutes.notebooks()
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
 SHARE_TODAY = {"04": 0.66}  # of the lines in view; two thirds elsewhere
 READER_TODAY = {}  # lines for the reader
-<<<<<<< HEAD
-WIDE_TODAY = {"02": 39, "04": 12}
-=======
 WIDE_TODAY = {"04": 12}
->>>>>>> main
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
