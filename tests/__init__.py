@@ -8,7 +8,7 @@ for: `pytest tests/benchmarks`, `pytest -m slow_browser` for all notebooks in a 
 The commands, each with `--help`:
 
 `python -m tests.tools.store_outputs notebooks/05_*.ipynb` runs a notebook and stores its outputs.
-`python -m tests.tools.make_data floors`, `sweep`, `fine_tuning` and `card` make `helpers/data`.
+`python -m tests.tools.make_data floors`, `sweep`, `record` and others make `helpers/data`.
 `python -m tests.tools.address OWNER/REPO` writes the repository's address everywhere it stands.
 `python -m tests.tools.colab_like 05_generate_text_with_gpt2` runs a notebook as Google Colab would.
 `python -m tests.tools.full_size` runs notebooks on random models as large as the real ones.
