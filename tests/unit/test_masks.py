@@ -199,3 +199,11 @@ def test_the_stored_genres_are_the_measured_ones():
             [same[one] for one in numbers], rel=1e-3
         )
         assert (row["model"], row["mask"]) == (same["model"], same["mask"])
+
+
+def test_one_genre_is_below_the_floor_by_nearly_three_standard_errors():
+    """As notebook 01 says of GPT without its mask."""
+    rows_of = tables.read("masks").query("model == 'pocket-gpt2' and mask == 'no mask'")
+    ratio = (rows_of.nats_above_causal_floor / rows_of.standard_error).set_axis(rows_of.genre)
+    assert -3 < ratio["examples"] < -2.5
+    assert ratio.drop("examples").min() > 5
