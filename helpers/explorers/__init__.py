@@ -14,6 +14,7 @@ from helpers.explorers.reading import ReadingExplorer, reading_picture
 from helpers.explorers.real_model import RealModel
 from helpers.explorers.rulers import RulerExplorer, ruler_picture
 from helpers.explorers.sampling import SamplingExplorer, sampling_picture
+from helpers.explorers.surgery import SurgeryExplorer
 from helpers.explorers.surprise import SurpriseExplorer
 from helpers.explorers.training import TrainingExplorer
 from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
@@ -26,6 +27,7 @@ __all__ = [
     "RealModel",
     "RulerExplorer",
     "SamplingExplorer",
+    "SurgeryExplorer",
     "SurpriseExplorer",
     "TrainingCostExplorer",
     "TrainingExplorer",

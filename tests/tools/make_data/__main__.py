@@ -2,13 +2,14 @@
 
 import argparse
 
-from tests.tools.make_data import card, fine_tuning, floors, record, sweep
+from tests.tools.make_data import card, fine_tuning, floors, record, surgery, sweep
 
 MAKERS = {
     "card": card,
     "fine_tuning": fine_tuning,
     "floors": floors,
     "record": record,
+    "surgery": surgery,
     "sweep": sweep,
 }
 
