@@ -10,6 +10,7 @@ share begins with an underscore.
 from helpers.explorers._bars import Bar, bars_html
 from helpers.explorers.fill_mask import FillMaskExplorer, fill_mask_picture
 from helpers.explorers.hidden_word import HiddenWordExplorer
+from helpers.explorers.power import PowerExplorer
 from helpers.explorers.reading import ReadingExplorer, reading_picture
 from helpers.explorers.real_model import RealModel
 from helpers.explorers.rulers import RulerExplorer, ruler_picture
@@ -23,6 +24,7 @@ __all__ = [
     "Bar",
     "FillMaskExplorer",
     "HiddenWordExplorer",
+    "PowerExplorer",
     "ReadingExplorer",
     "RealModel",
     "RulerExplorer",

@@ -22,8 +22,8 @@ from IPython.utils.capture import capture_output
 
 from helpers.charts import line_chart, text_cards
 from helpers.explorers import (
-    FillMaskExplorer, HiddenWordExplorer, ReadingExplorer, RulerExplorer, SamplingExplorer,
-    SurgeryExplorer, SurpriseExplorer, TrainingExplorer,
+    FillMaskExplorer, HiddenWordExplorer, PowerExplorer, ReadingExplorer, RulerExplorer,
+    SamplingExplorer, SurgeryExplorer, SurpriseExplorer, TrainingExplorer,
     fill_mask_picture, reading_picture, ruler_picture, sampling_picture,
 )
 from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
@@ -64,6 +64,7 @@ TrainingExplorer(*trainings, "What is a", "The cat sat on the [MASK].")
     "surprise": """
 SurpriseExplorer({"tiny": gpt, "pocket-gpt2": pocket[0]}, "The baker said that she was late.")
 """,
+    "power": "PowerExplorer()",
     "surgery": "SurgeryExplorer(train_echo(n_layer=2, steps=0)[0])",
     "training cost": "TrainingCostExplorer()",
     "quiz": 'quiz("06-2")',

@@ -21,7 +21,7 @@ GUIDE = ROOT / "notebooks" / "teaching_guide.md"
 # of code, which is set smallest; the exact measure is `python -m tests.tools.slides`, in a browser
 SLIDE_LINES = 33
 # Minutes of reading of pages that are too long; shorten them, then take them out here.
-LONG_CORE, LONG_WHOLE = {"05": 24}, {"03": 68, "04": 68}
+LONG_CORE, LONG_WHOLE = {"05": 24}, {"03": 68}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)

@@ -2,12 +2,14 @@
 
 import itertools
 
+import nbformat
 import pytest
 import torch
 
 from helpers.explorers import SurgeryExplorer
 from helpers.lab import echo, tables
 from helpers.lab.echo import LOOKS, games, look, moment, smoothed, surgery, train_echo
+from tests.support.notebook_plugin import ROOT
 from tests.tools.make_data import surgery as maker
 
 
@@ -192,3 +194,12 @@ def test_layer_ones_look_carries_the_ability_in_four_seeds_of_five():
     assert (alone[carries] > 0.95).all(axis=None)
     assert (alone[~carries] < 0.1).all(axis=None)
     assert carries[0]  # the one that the notebook trains
+
+
+def test_the_stored_tables_have_the_settings_of_the_notebook():
+    path = ROOT / "notebooks" / "04_emergent_abilities.ipynb"
+    settings = {}
+    cells = nbformat.read(path, as_version=4).cells
+    exec(next(cell.source for cell in cells if cell.id == "echo-settings"), settings)
+    assert (settings["steps"], settings["rate"]) == (maker.STEPS, maker.RATE)
+    assert maker.TOO_HIGH == 10 * maker.RATE
