@@ -1,6 +1,7 @@
 """The command line: `python -m helpers COMMAND`, each with `--help`.
 
-For learners `generate`, `pretrain` and `prefetch`; for teachers `talk`.
+For learners `generate`, `pretrain` and `prefetch`; for teachers `talk`, `worksheets`, `handout` and
+`room`.
 """
 
 import contextlib
@@ -32,6 +33,24 @@ SHELL_WORDS = {  # what the sentences for Python say, and what is said here
     r"With do_sample=False": "With --greedy",
     r"Load it with load_\w+, or name": "Name with --model",
     r", or device='cpu'": "",
+}
+
+NEW = {"folder": "a new folder"}
+TEACHERS = {  # command: the module of _plumbing, its function, what it does, and its arguments
+    "talk": ("talk", "write_talk", "write slides, one file", {"number": "of a notebook: 05"}),
+    "worksheets": ("classroom", "write_worksheets", "write a page of A4 for each notebook", {}),
+    "handout": (
+        "classroom",
+        "write_handout",
+        "copy the notebooks without outputs and answers",
+        NEW,
+    ),
+    "room": (
+        "room",
+        "gather_room",
+        "gather all that a room without a network needs",
+        NEW | {"models": "real ones to take along, such as gpt2"},
+    ),
 }
 
 
@@ -130,9 +149,12 @@ def _parser():
 
 
 def _add_classroom(commands):
-    talk = commands.add_parser("talk", help="write a notebook's core path as slides, in one file")
-    talk.set_defaults(command=_talk, needs="helpers._plumbing.talk")
-    talk.add_argument("number", help="of the notebook, such as 05")
+    for name, (module, function, about, arguments) in TEACHERS.items():
+        parser = commands.add_parser(name, help=about)
+        parser.set_defaults(command=_teach, needs=f"helpers._plumbing.{module}", calls=function)
+        for argument, what in arguments.items():
+            number = {"nargs": "*"} if argument == "models" else {}
+            parser.add_argument(argument, help=what, **number)
 
 
 def _add_generate(commands):
@@ -144,6 +166,7 @@ def _add_generate(commands):
     add("--model", default="pocket-gpt2", help="bundled, on the hub, or a folder")
     add("--temperature", type=float, default=0.8, help="below 1 sharper, above 1 flatter")
     add("--top-k", type=int, default=50, help="draw among so many likeliest tokens; 0: all")
+    add("--top-p", type=float, help="of those, only what holds this share of the chances; 1: all")
     add("--max-new-tokens", type=int, default=40, help="most tokens to add")
     add("--max-length", type=int, help="instead: most tokens, prompt included")
     add("--seed", type=int, help="repeats the same draw")
@@ -155,8 +178,8 @@ def _generate(options, _):
     from helpers.generation import generate_text
     from helpers.models import load_causal_lm
 
-    names = ("max_new_tokens", "max_length", "temperature", "top_k", "seed", "num_return_sequences")
-    settings = {name: getattr(options, name) for name in names}
+    names = ("max_new_tokens", "max_length", "temperature", "top_k", "top_p", "seed")
+    settings = {name: getattr(options, name) for name in (*names, "num_return_sequences")}
     lm = load_causal_lm(options.model)
     texts = generate_text(lm, options.prompt, do_sample=not options.greedy, **settings)
     print(texts if isinstance(texts, str) else "\n\n".join(texts))
@@ -198,12 +221,11 @@ def _prefetch(options, _):
     print(f"export HF_HUB_CACHE={shlex.quote(cache)}\nexport HF_HUB_OFFLINE=1")
 
 
-def _talk(options, _):
-    from helpers._plumbing.talk import write_talk
-
-    print(
-        f"{write_talk(options.number)}: open it in a browser. Arrow keys turn, S shows the notes."
-    )
+def _teach(options, _):
+    """Call the function of a teacher's command, and print the path of what it wrote."""
+    given = vars(options)
+    arguments = [given[name] for name in ("number", "folder", "models") if name in given]
+    print(getattr(sys.modules[options.needs], options.calls)(*arguments))
 
 
 if __name__ == "__main__":

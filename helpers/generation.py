@@ -3,7 +3,7 @@
 `generate_text` draws what `model.generate` of transformers draws from the same seed, in a loop
 that can be read here: `write_tokens` asks the model, `add_token` draws (or the likeliest is taken).
 `stream_text` shows the text as it grows, `next_token_probabilities` the choice at one place. Beam
-search, top-p and chat formats are left out.
+search and chat formats are left out.
 """
 
 import collections
@@ -27,7 +27,7 @@ class TokenProbability(NamedTuple):
     """A token and its chance to come next."""
 
     token: str
-    probability: float  # after temperature and top-k: 0.0 for a token that is cut
+    probability: float  # after temperature, top-k and top-p: 0.0 for a token that is cut
 
 
 class GeneratedText(str):
@@ -46,6 +46,7 @@ def generate_text(
     seed=None,
     num_return_sequences=1,
     max_length=None,
+    top_p=None,
 ):
     """Continue a prompt. The `GeneratedText` returned begins with the prompt exactly as typed.
 
@@ -61,6 +62,8 @@ def generate_text(
             as a list.
         max_length: the most tokens of prompt and continuation together; if given, max_new_tokens
             plays no part.
+        top_p: of what top-k leaves, draw among the likeliest tokens only, as many as it takes to
+            hold this share of the probability; None or 1 cuts nothing.
 
     Raises:
         ValueError, TypeError: an argument that makes no sense, before the model runs; too little
@@ -74,7 +77,7 @@ def generate_text(
         (True, False)
     """
     ids, settings = check_run(
-        lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length
+        lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length, top_p
     )
     count = check_count(num_return_sequences, do_sample)
     with enough_memory(lm, count):
@@ -108,7 +111,7 @@ def write_tokens(lm, ids, settings):
         logits = checked_logits(lm, output.logits[:, -1])  # [n, vocab]
         cache = getattr(output, "past_key_values", None)  # GPT-1 and Mamba have none
         if settings.do_sample:
-            ids = add_token(ids, logits, settings.temperature, settings.top_k, generator)
+            ids = add_token(ids, logits, *settings.knobs, generator)
         else:
             ids = torch.cat([ids, logits.argmax(-1, keepdim=True)], dim=1)
         yield ids
@@ -117,19 +120,19 @@ def write_tokens(lm, ids, settings):
             return
 
 
-def add_token(ids, logits, temperature=1.0, top_k=None, generator=None):
+def add_token(ids, logits, temperature=1.0, top_k=None, top_p=None, generator=None):
     """Draw the next token of each row of ids [n, n_tokens] from its logits [n, vocab], and add it.
 
     Example:
         >>> add_token(torch.tensor([[5, 6]]), torch.tensor([[0.0, 9.0, 0.0]]), top_k=1)
         tensor([[5, 6, 1]])
     """
-    probabilities = distribution(logits, temperature, top_k)  # [n, vocab]
+    probabilities = distribution(logits, temperature, top_k, top_p)  # [n, vocab]
     token = torch.multinomial(probabilities, 1, generator=generator)  # draw
     return torch.cat([ids, token], dim=1)  # append
 
 
-def distribution(logits, temperature=1.0, top_k=None):
+def distribution(logits, temperature=1.0, top_k=None, top_p=None):
     """Turn logits [..., vocab] into probabilities, as transformers does.
 
     Example:
@@ -138,21 +141,30 @@ def distribution(logits, temperature=1.0, top_k=None):
         [0.576, 0.212, 0.212, 0.0]
     """
     scores = logits / temperature  # divide
-    scores = scores.masked_fill(~kept_by(top_k, scores), -math.inf)  # cut
+    scores = scores.masked_fill(~kept_by(scores, top_k, top_p), -math.inf)  # cut
     return scores.softmax(-1)  # turn scores into probabilities that sum to 1
 
 
-def kept_by(top_k, scores):
-    """Which of the scores [..., vocab] top-k keeps; those that tie with the last one are kept too.
+def kept_by(scores, top_k=None, top_p=None):
+    """Which of the scores [..., vocab] are left by top-k, and of those by top-p.
+
+    Scores that tie with the last one are kept by top-k, and not by top-p.
 
     Example:
-        >>> kept_by(2, torch.tensor([2.0, 1.0, 1.0, 0.0])).tolist()
-        [True, True, True, False]
+        >>> scores = torch.tensor([2.0, 1.0, 1.0, 0.0])
+        >>> kept_by(scores, top_k=2).tolist(), kept_by(scores, top_p=0.7).tolist()
+        ([True, True, True, False], [True, False, True, False])
     """
-    if not top_k:
-        return torch.ones_like(scores, dtype=torch.bool)
-    largest = scores.topk(min(top_k, scores.shape[-1]), sorted=False).values
-    return scores >= largest.amin(-1, keepdim=True)
+    kept = torch.ones_like(scores, dtype=torch.bool)
+    if top_k:
+        largest = scores.topk(min(top_k, scores.shape[-1]), sorted=False).values
+        kept = scores >= largest.amin(-1, keepdim=True)
+    if top_p:
+        rising, places = scores.masked_fill(~kept, -math.inf).sort()  # the likeliest last
+        needed = rising.softmax(-1).cumsum(-1) > 1 - top_p  # without them too little is left
+        needed[..., -1] = True  # the likeliest stays, however little is wanted
+        kept = needed.scatter(-1, places, needed)
+    return kept
 
 
 def stream_text(
@@ -164,6 +176,7 @@ def stream_text(
     do_sample=True,
     seed=None,
     max_length=None,
+    top_p=None,
 ):
     """Continue a prompt piece by piece. The pieces join to what `generate_text` adds.
 
@@ -180,7 +193,7 @@ def stream_text(
         True
     """
     ids, settings = check_run(
-        lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length
+        lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length, top_p
     )
     return _pieces(lm, ids, settings)
 
@@ -197,10 +210,10 @@ def _pieces(lm, ids, settings):
         yield text[told:]
 
 
-def next_token_probabilities(lm, text, temperature=1.0, top_k=None):
+def next_token_probabilities(lm, text, temperature=1.0, top_k=None, top_p=None):
     """The chance of every token of the vocabulary to follow the text, likeliest first.
 
-    What top-k cuts keeps its place in the order, with a chance of 0. Errors are those of
+    What top-k or top-p cuts keeps its place in the order, with a chance of 0. Errors are those of
     `generate_text`.
 
     Example:
@@ -211,12 +224,12 @@ def next_token_probabilities(lm, text, temperature=1.0, top_k=None):
         3
     """
     encode(lm, text)
-    temperature, top_k = check_sampling(temperature, top_k, lm)
+    knobs = check_sampling(temperature, top_k, top_p, lm)
     warn_of_unknown_words(lm, text)
     logits = next_token_logits(lm, text)  # [vocab]
     order = logits.argsort(descending=True, stable=True)
     tokens = [lm.vocabulary[i] for i in order.tolist()]
-    chances = distribution(logits, temperature, top_k)[order].tolist()
+    chances = distribution(logits, *knobs)[order].tolist()
     return list(map(TokenProbability, tokens, chances))
 
 

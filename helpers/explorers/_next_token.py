@@ -1,6 +1,6 @@
 """What a causal language model says of the next token at one place of a text, as bars.
 
-The model runs once for each place; a change of temperature or top-k only looks at the place anew.
+The model runs once for each place; a change of a knob only looks at the place again.
 """
 
 import math
@@ -57,11 +57,11 @@ def axis_at(place, bars):
     return axis_end(bars, [Bar("", place.highest)])
 
 
-def bars_at(lm, place, temperature, top_k, shown=TOKENS_SHOWN):
+def bars_at(lm, place, temperature, top_k, top_p=None, shown=TOKENS_SHOWN):
     """The bars of a place at a setting, the sentence and the caption about them."""
-    probabilities = distribution(place.logits, temperature, top_k)  # [vocab]
+    probabilities = distribution(place.logits, temperature, top_k, top_p)  # [vocab]
     before = distribution(place.logits, temperature)  # [vocab], without the cut
-    kept = kept_by(top_k, place.logits / temperature)  # [vocab]
+    kept = kept_by(place.logits / temperature, top_k, top_p)  # [vocab]
     drawn, truth = torch.where(kept, probabilities, before), place.truth
     # No temperature changes their order
     shown = place.logits.topk(min(shown, len(kept))).indices
@@ -77,12 +77,13 @@ def bars_at(lm, place, temperature, top_k, shown=TOKENS_SHOWN):
                 Bar(f"{n:,} others {word}", drawn_here, word == "kept", _at(truth, part), False)
             )
     sentence = (
-        f"temperature {temperature:.2f}, top-k {top_k or 'off'}: "
+        f"temperature {temperature:.2f}, top-k {top_k or 'off'}"
+        f"{f', top-p {top_p:.2f}' if top_p else ''}: "
         f"{kept.sum().item():,} of {len(kept):,} tokens kept, "
         f"{100 * before[kept].sum().item():.1f} % of the probability; {_unsure(probabilities)}"
     )
     caption = f"{lm.name}; · is a space, ⏎ a new line."
-    caption += "" if truth is None else " The truth is that of temperature 1 with top-k off."
+    caption += "" if truth is None else " The truth is that of temperature 1 with nothing cut."
     return bars, sentence, caption
 
 

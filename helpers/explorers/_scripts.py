@@ -27,6 +27,7 @@ output = model.generate(
     do_sample=True,
     temperature={temperature},
     top_k={top_k},  # 0 would cut nothing
+    top_p={top_p},  # 1.0 would cut nothing
 )
 print(tokenizer.decode(output[0], skip_special_tokens=True))
 """
@@ -68,10 +69,11 @@ def _loading(lm, from_hub=_LOAD, ours=_LOAD_OURS):
     return template.format(**names, to=to, there=there)
 
 
-def generation_script(lm, prompt, seed, n, temperature, top_k):
+def generation_script(lm, prompt, seed, n, temperature, top_k, top_p):
     """Write what *Write* writes: n tokens at most."""
     settings = {"prompt": prompt, "seed": seed, "n": n, "temperature": temperature}
-    return "import torch\n" + _loading(lm) + _GENERATE.format(**settings, top_k=top_k or 0)
+    cuts = {"top_k": top_k or 0, "top_p": top_p or 1.0}
+    return "import torch\n" + _loading(lm) + _GENERATE.format(**settings, **cuts)
 
 
 def fill_script(lm, text, n, targets, several):

@@ -28,7 +28,7 @@ STILL_TEMPERATURES = (0.3, 1.0, 2.0)
 LAST_SEED = 2**31 - 4  # that a box can hold, with three more for *Four seeds*
 
 
-def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
+def sampling_picture(lm, prompt, temperature=0.8, top_k=50, top_p=None):
     """The bars of `SamplingExplorer` as they stand still, for a page without a kernel.
 
     Returns a `Picture`. Errors are those of `generate_text`.
@@ -38,17 +38,17 @@ def sampling_picture(lm, prompt, temperature=0.8, top_k=50):
         >>> "temperature 0.80" in sampling_picture(lm, "Once upon a").text
         True
     """
-    temperature, top_k = check_sampling(temperature, top_k, lm)
+    knobs = check_sampling(temperature, top_k, top_p, lm)
     place = reach(lm, prompt, encode(lm, prompt))
-    bars, sentence, caption = bars_at(lm, place, temperature, top_k)
+    bars, sentence, caption = bars_at(lm, place, *knobs)
     lines = [f"the token after {prompt!r} by {lm.name}; {sentence}", *bar_lines(bars)]
     page = status_html(sentence) + bars_html(bars, caption, axis_at(place, bars))
     return Picture(page, "\n".join(lines))
 
 
-def _three_temperatures(lm, place, top_k):
+def _three_temperatures(lm, place, *cuts):
     """The bars of a place at three temperatures on one axis, as pictures."""
-    drawn = {t: bars_at(lm, place, t, top_k, shown=8) for t in STILL_TEMPERATURES}
+    drawn = {t: bars_at(lm, place, t, *cuts, shown=8) for t in STILL_TEMPERATURES}
     end = axis_end(*(bars for bars, *_ in drawn.values()))
     pictures = []
     for temperature, (bars, sentence, _) in drawn.items():
@@ -61,7 +61,7 @@ def _checked_run(lm, prompt, seed, max_new_tokens):
     """Seed and number of tokens as the boxes hold them; unknown words are named by the status."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _, settings = check_run(lm, prompt, max_new_tokens, 1, None, True, seed, None)
+        _, settings = check_run(lm, prompt, max_new_tokens, 1, None, True, seed, None, None)
     seed = 0 if seed is None else check_whole_number(seed, "seed", 0, LAST_SEED)
     return seed, settings.max_new_tokens
 
@@ -70,10 +70,11 @@ class SamplingExplorer(ModelExplorer):
     """A causal language model with its knobs: bars for the next token, a step or a whole text.
 
     The controls are attributes, so that a cell can move them: `prompt`, `model`, `temperature`,
-    `top_k` (the size of the vocabulary cuts nothing), `seed`, `tokens`, `show_code`. What changes
-    are `bars`, `status`, `written` and `seeds`, each a `widgets.HTML`. In Jupyter the sliders stay
-    alive while a text is written, and *Write* turns into *Stop*; Colab shows no change that comes
-    after a click is answered, so there the writing is part of the answer.
+    `top_k` (the size of the vocabulary cuts nothing), `top_p` (1 cuts nothing), `seed`, `tokens`,
+    `show_code`. What changes are `bars`, `status`, `written` and `seeds`, each a `widgets.HTML`. In
+    Jupyter the sliders stay alive while a text is written, and *Write* turns into *Stop*; Colab
+    shows no change that comes after a click is answered, so there the writing is part of the
+    answer.
 
     Raises:
         ValueError, TypeError: what `generate_text` would refuse. Later on, such sentences stand in
@@ -94,46 +95,55 @@ class SamplingExplorer(ModelExplorer):
         top_k=50,
         seed=0,
         max_new_tokens=40,
+        top_p=None,
     ):
-        temperature, top_k = check_sampling(temperature, top_k, lm)
+        temperature, *cuts = check_sampling(temperature, top_k, top_p, lm)
         seed, max_new_tokens = _checked_run(lm, prompt, seed, max_new_tokens)
-        super().__init__(f"Sliders for temperature and top-k, on {lm.name} after {prompt!r}")
+        super().__init__(f"Sliders for temperature, top-k and top-p, on {lm.name} after {prompt!r}")
         self._writing, model = None, self._offer(lm, CAUSAL_MODELS)
         self.prompt = sized(widgets.Textarea(prompt, description="prompt", rows=2), "auto")
         self.prompt.continuous_update = False
-        self.seed = widgets.BoundedIntText(seed, min=0, max=LAST_SEED, description="seed")
-        limits = {"min": 1, "max": lm.context, "description": "tokens"}
-        self.tokens = widgets.BoundedIntText(max_new_tokens, **limits)
         self.bars, self.written, self.seeds = (widgets.HTML() for _ in range(3))
-        self.prompt.observe(self._restart, names="value")
-        self.seed.observe(self._restart, names="value")
         self.children = [
             self.prompt,
-            row(self._warmth(temperature), self._cut(top_k)),
+            row(self._warmth(temperature), *self._cuts(*cuts)),
             self.status,
             self.bars,
             row(*self._buttons()),
             self.written,
             self.seeds,
-            row(model, sized(self.seed), sized(self.tokens), self.show_code),
+            row(model, *self._boxes(seed, max_new_tokens), self.show_code),
             self._code,
         ]
-        self._draw_on(self.temperature, self.top_k, self.tokens)
+        for box in (self.prompt, self.seed):
+            box.observe(self._restart, names="value")
+        self._draw_on(self.temperature, self.top_k, self.top_p, self.tokens)
         self._restart()
-        self.still = self._pictured(_three_temperatures(lm, self._place, top_k))
+        self.still = self._pictured(_three_temperatures(lm, self._place, *cuts))
 
     def _warmth(self, temperature):
         limits = {"min": min(0.1, temperature), "max": max(2.0, temperature), "step": 0.05}
-        self.temperature = widgets.BoundedFloatText(
-            temperature, description="temperature", **limits
-        )
+        self.temperature = widgets.BoundedFloatText(temperature, **limits)
+        self.temperature.description = "temperature"
         return labelled(self.temperature, widgets.FloatSlider(**limits), lambda x: round(x, 2))
 
-    def _cut(self, top_k):
+    def _cuts(self, top_k, top_p):
         vocab = len(self.lm.vocabulary)
         self.top_k = widgets.BoundedIntText(top_k or vocab, min=1, max=vocab, description="top-k")
         self._cut_slider = widgets.FloatLogSlider(base=10, min=0, max=math.log10(vocab), step=0.02)
-        return labelled(self.top_k, self._cut_slider, round)
+        top_p = top_p or 1.0
+        limits = {"min": min(0.01, top_p), "max": 1.0, "step": 0.01}
+        self.top_p = widgets.BoundedFloatText(top_p, description="top-p", **limits)
+        return (
+            labelled(self.top_k, self._cut_slider, round),
+            labelled(self.top_p, widgets.FloatSlider(**limits), lambda x: round(x, 2)),
+        )
+
+    def _boxes(self, seed, max_new_tokens):
+        self.seed = widgets.BoundedIntText(seed, min=0, max=LAST_SEED, description="seed")
+        limits = {"min": 1, "max": self.lm.context, "description": "tokens"}
+        self.tokens = widgets.BoundedIntText(max_new_tokens, **limits)
+        return sized(self.seed), sized(self.tokens)
 
     def _buttons(self):
         self._write_button = button("Write", "pencil", self._write_or_stop)
@@ -177,10 +187,11 @@ class SamplingExplorer(ModelExplorer):
         """Continue the prompt with four seeds, this one and the next three, side by side."""
         with self._errors_on_page(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the status names unknown words already
-            prompt, settings, texts = self.prompt.value, self._settings(), {}
+            prompt, texts, (temperature, top_k, top_p) = self.prompt.value, {}, self._settings()
             n = max(1, min(self.tokens.value, self.lm.context - encode(self.lm, prompt).shape[1]))
             for seed in range(self.seed.value, self.seed.value + 4):
-                texts[f"seed {seed}"] = generate_text(self.lm, prompt, n, *settings, seed=seed)
+                options = {"top_k": top_k, "top_p": top_p, "seed": seed}
+                texts[f"seed {seed}"] = generate_text(self.lm, prompt, n, temperature, **options)
             self.seeds.value = f'<div aria-live="polite">{text_cards(prompt, texts).html}</div>'
 
     def code(self):
@@ -189,7 +200,8 @@ class SamplingExplorer(ModelExplorer):
         return generation_script(self.lm, *start, *self._settings())
 
     def _settings(self):
-        return check_sampling(self.temperature.value, self.top_k.value, self.lm)
+        knobs = self.temperature, self.top_k, self.top_p
+        return check_sampling(*(knob.value for knob in knobs), self.lm)
 
     def _restart(self, _=None):
         """Back to the prompt and to the seed's first draw."""

@@ -119,7 +119,7 @@ class Reader(torch.nn.Module):
     """A copy of a language model's body with a new layer of two scores: from texts to [texts, 2].
 
     The layer reads the last hidden state at the place that has to say what comes next: the last
-    token of a causal model, a blank behind the text for a masked one. The seed decides the new
+    token of a causal model, a blank after the text for a masked one. The seed decides the new
     weights. Texts that the model cannot read raise the errors of `generate_text`.
 
     Example:

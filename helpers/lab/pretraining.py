@@ -42,6 +42,7 @@ LOOP = 2  # the version of the loop; 1 read one document a row, and Muon was its
 OPTIMIZERS = ("adamw", "muon")
 MOST_PLACES = 2**14  # of rows, padding included, in one pass through a model
 SCORED_AT_ONCE = 256  # tokens, whose scores then fit into the cache of a processor
+INTERRUPTED = "\nInterrupted after {} of {} steps; what was learned so far is kept."
 count, from_0 = check_whole_number, functools.partial(check_whole_number, lowest=0)
 OPTIONS = {  # arguments of `pretrain` that are numbers: their meaning, and what they must be
     "steps": ("optimiser steps", count),
@@ -190,8 +191,7 @@ def pretrain(
     try:
         _train(accelerator, network, optimizers, batches, settings, history, keep)
     except KeyboardInterrupt:
-        done = f"Interrupted after {len(history)} of {settings.steps} steps"
-        accelerator.print(f"\n{done}; what was learned so far is kept.")
+        accelerator.print(INTERRUPTED.format(len(history), settings.steps))
     return LanguageModel(model, tokenizer, f"{objective}-{settings.d_model}"), history
 
 

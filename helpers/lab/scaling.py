@@ -8,6 +8,7 @@ of the points.
 """
 
 import itertools
+import operator
 from dataclasses import dataclass
 from numbers import Real
 
@@ -51,30 +52,28 @@ class ScalingLaw:
             >>> [round(edge, 3) for edge in law.interval("alpha")]
             [0.205, 0.395]
         """
-        if not self.resampled:
-            raise ValueError(
-                "This law has no bootstrap. Fit it with n_bootstrap=200, for instance."
-            )
-        values = [value(law) if callable(value) else getattr(law, value) for law in self.resampled]
-        return tuple(np.quantile(values, [(1 - level) / 2, (1 + level) / 2]).tolist())
+        of = value if callable(value) else operator.attrgetter(value)
+        return _interval([of(law) for law in self.resampled], level)
 
 
 # Refitted: Besiroglu et al. (2024), 2404.10102
 CHINCHILLA = ScalingLaw(1.8172, 482.01, 0.3478, 2085.43, 0.3658)
 
 
-def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0):
+def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0, runs=None):
     """Fit L(N, D) = E + A/N^alpha + B/D^beta to one model a point.
 
     Args:
         n_params, n_tokens, loss: numbers [n_points]: parameters, tokens read, nats per token.
         floor: E, where it is known; else it is fitted too.
-        n_bootstrap: so many times the points are drawn anew, with replacement, and fitted again.
+        n_bootstrap: so many times all runs are drawn again, with replacement, and fitted.
+        runs: names [n_points] of the trainings that gave the points. Points of one training share
+            its luck, so they are drawn together; without names each point is a run of its own.
 
     Raises:
         ValueError, TypeError: numbers missing, infinite or not above zero; lengths that differ;
             fewer points, sizes or token counts than the law has constants to find; a floor that is
-            negative or not below every loss.
+            negative or not below every loss; fewer runs than sizes that a fit needs.
 
     Example:
         >>> n, d = np.meshgrid([1e7, 1e8, 1e9], [1e9, 1e10, 1e11])
@@ -82,7 +81,8 @@ def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0)
         >>> round(law.E, 3), round(law.alpha, 3), round(law.beta, 3)
         (1.817, 0.348, 0.366)
     """
-    return _fit_law({"n_params": n_params, "n_tokens": n_tokens}, loss, floor, n_bootstrap, seed)
+    variables = {"n_params": n_params, "n_tokens": n_tokens}
+    return _fit_law(variables, loss, floor, n_bootstrap, seed, runs)
 
 
 def fit_power_law(x, loss, floor=None, n_bootstrap=0, seed=0):
@@ -93,6 +93,29 @@ def fit_power_law(x, loss, floor=None, n_bootstrap=0, seed=0):
         0.5
     """
     return _fit_law({"x": x}, loss, floor, n_bootstrap, seed)
+
+
+def difference(one, other, value, level=0.95):
+    """What a constant, or a function of a law, is in one law less what it is in another.
+
+    The interval is that of the difference itself, from two bootstraps with different seeds. Two
+    intervals that overlap do not show that two constants are the same.
+
+    Returns: (difference, its lowest, its highest).
+
+    Raises:
+        ValueError: the laws have no bootstrap, or bootstraps of different lengths.
+
+    Example:
+        >>> again = ScalingLaw(1, 2, 0.2), ScalingLaw(1, 2, 0.4)
+        >>> one, other = ScalingLaw(1, 2, 0.3, resampled=again), ScalingLaw(1, 2, 0.1)
+        >>> other = ScalingLaw(1, 2, 0.1, resampled=(other, other))
+        >>> [round(number, 3) for number in difference(one, other, "alpha")]
+        [0.2, 0.105, 0.295]
+    """
+    of = value if callable(value) else operator.attrgetter(value)
+    pairs = list(zip(one.resampled, other.resampled, strict=True))
+    return of(one) - of(other), *_interval([of(a) - of(b) for a, b in pairs], level)
 
 
 def predict_loss(law, n_params, n_tokens=1.0):
@@ -161,15 +184,23 @@ def exact_training_flops(model, n_tokens, length):
     return 6 * (products + attention) * n_tokens
 
 
-def _fit_law(variables, loss, floor, n_bootstrap, seed):
+def _interval(values, level):
+    if not values:
+        raise ValueError("This law has no bootstrap. Fit it with n_bootstrap=200, for instance.")
+    return tuple(np.quantile(values, [(1 - level) / 2, (1 + level) / 2]).tolist())
+
+
+def _fit_law(variables, loss, floor, n_bootstrap, seed, runs=None):
     points = _checked(variables, loss, floor)
     floor = None if floor is None else _checked_floor(floor, points[1].min())
     n_bootstrap = check_whole_number(n_bootstrap, "n_bootstrap", 0)
     seed = check_whole_number(seed, "seed", 0)
     constants, solution = _fit(*points, floor)
     rng, resampled, needed = np.random.default_rng(seed), [], 2 + (floor is None)
+    members = _members(runs, points[0], needed)
     while len(resampled) < n_bootstrap:
-        chosen = rng.integers(len(points[1]), size=len(points[1]))
+        drawn = rng.integers(len(members), size=len(members))
+        chosen = np.concatenate([members[run] for run in drawn])
         x = points[0][:, chosen]
         if min(len(np.unique(values)) for values in x) >= needed:
             resampled.append(ScalingLaw(*_fit(x, points[1][chosen], floor, solution)[0]))
@@ -199,6 +230,17 @@ def _checked(variables, loss, floor):
                 f"{name} has {found} different values. The law needs at least {needed}."
             )
     return np.stack([columns[name] for name in variables]), columns["loss"]
+
+
+def _members(runs, x, needed):
+    """The places of each run's points, one array a run."""
+    names = np.arange(x.shape[1]) if runs is None else np.asarray(runs)
+    if names.shape != x.shape[1:]:
+        raise ValueError(f"runs must hold {x.shape[1]} names, one for each point.")
+    members = [np.flatnonzero(names == name) for name in np.unique(names)]
+    if len(members) < needed:
+        raise ValueError(f"A bootstrap needs at least {needed} runs, not {len(members)}.")
+    return members
 
 
 def _column_of_numbers(name, column):

@@ -2,46 +2,75 @@
 
 
 def after_toy_widget():
-    start, page = hidden.number.value, hidden.view.value
-    assert hidden.words[start - 1] in hidden.missed, "it starts on a word that BERT misses"
-    hidden.number.value = 1
-    assert hidden.view.value != page
-    hidden.number.value = start
+    view = HiddenWordExplorer(bert, story)
+    start, page = view.number.value, view.view.value
+    assert view.words[start - 1] in view.missed, "it starts on a word that BERT misses"
+    assert 0 < len(view.missed) < len(view.words) / 4
+    assert all(word in page for word in view.missed), "the misses are listed"
+    view.number.value = 1
+    assert view.view.value != page
 
 
-def after_same_compare():
-    assert exact["what comes next"][" cat"] < 0.05
-    assert exact["what is missing"][" cat"] > 0.5
+def after_world_texts():
+    """The page shows the template as it is in the grammar, but for its signs."""
+    from helpers._plumbing.files import DATA
+
+    grammar = (DATA / "pocketweb.grammar").read_text(encoding="utf-8")
+    assert "The {A=pet} sat on the {A.seat}." in grammar
+    assert "4x cat / mat / meow | 2x dog / log / woof" in grammar
+    assert "1x rat / mat / squeak | 2x frog / log / croak" in grammar
+    assert odds.idxmax() == " mat"
+    assert 70 < odds.max() < 72
+
+
+def after_same_exact():
+    assert exact_next < 0.05 < 0.5 < exact_blank
+    assert abs(by_gpt - exact_next) < 0.02
+    assert abs(by_bert - exact_blank) < 0.05
 
 
 def after_reveal_explorer():
+    explorer = ReadingExplorer(gpt, bert)
     causal, masked = explorer.causal_bars.value, explorer.masked_bars.value
     explorer.revealed.value = explorer.revealed.max
     assert explorer.causal_bars.value == causal
     assert explorer.masked_bars.value != masked
     assert fill_mask(bert, explorer.text.value, top_k=1)[0].token == "restaurant"
-    explorer.revealed.value = 0
 
 
-def after_reveal_many_run():
-    assert len(reviews) == 100
-    assert shares["GPT"] < shares["BERT"] <= shares["the best reader of both sides"] + 3
+def after_reveal_check():
+    assert gpt.tokenizer.decode(ids[0, :7]).endswith("We went to a")
+    (shown,) = [c for c in next_token_probabilities(gpt, left) if c.token == " restaurant"]
+    assert abs(shown.probability - hidden) < 1e-5
 
 
-def after_attention_many_run():
-    assert spent[gpt.name] == 0  # exactly: the causal mask sets these weights to zero
-    assert spent[bert.name] > 0.05
+def after_reveal_chart():
+    jumps = [n for n in shown[1:] if abs(lines["truth"][n] - lines["truth"][n - 1]) > 1]
+    assert [words[n - 1] for n in jumps] == ["music", "soup"]
+    assert all(abs(lines["BERT"][n] - lines["BERT"][n - 1]) > 10 for n in jumps)
+    assert max(abs(a - b) for a, b in zip(lines["BERT"], lines["truth"], strict=True)) < 10
+
+
+def after_attention_draw():
+    assert right_of[gpt.name] == 0  # exactly: the causal mask sets these weights to zero
+    assert right_of[bert.name] > 0.05
+
+
+def after_writes_bigger_draw():
+    ends = {name: percent.iloc[-1] for name, (_, percent) in lines.items()}
+    assert max(lines["masked, echo"][1]) < 4 < ends["causal, echo"]
+    assert abs(ends["masked, label"] - ends["causal, label"]) < 1
 
 
 def after_jobs_run():
-    gpt_finds, left_best, bert_finds, both_best = found.values()
-    assert gpt_finds < bert_finds <= both_best + 0.05
-    assert abs(gpt_finds - left_best) < 0.1
+    assert found["GPT, left side"] < found["GPT, the long way"]
+    assert abs(found["GPT, left side"] - found["truth, left side"]) <= 5
+    assert abs(found["GPT, the long way"] - found["BERT, both sides"]) <= 5
 
 
-def after_jobs_long_run():
-    assert found_long > found["GPT, left side only"]
-
-
-def after_writes_run():
-    assert possible["GPT"] > possible["BERT"]
+def after_twins_run():
+    """The figures of the cards: tokens in all, and questions as counted over whole trainings."""
+    assert abs(trained["pocket-gpt2"]["tokens read"] - 38.28) < 0.3
+    assert abs(trained["pocket-bert"]["tokens read"] - 246.04) < 1
+    assert abs(trained["pocket-gpt2"]["questions"] - 36.9) < 0.3
+    assert abs(trained["pocket-bert"]["questions"] - 40.7) < 0.5

@@ -47,6 +47,23 @@ def after_real_explorer():
     assert real.lm is None
 
 
+def after_topp_three():
+    found = pd.DataFrame(rows)
+    assert found["kept by top-k 2"].tolist() == [2, 2, 2]
+    assert found["kept by top-p 0.85"].tolist() == [1, 2, 3]
+
+
+def after_topp_explorer():
+    """The suggested move shows: more tokens are kept the higher the temperature."""
+    import re
+
+    kept = []
+    for nucleus.temperature.value in (0.3, 1.0, 2.0):
+        kept.append(int(re.search(r"([\d,]+) of", nucleus.status.value)[1].replace(",", "")))
+    assert 2 * kept[0] < kept[1] < kept[2] / 4
+    nucleus.temperature.value = 1.0
+
+
 def after_ties_run():
     assert distribution(torch.tensor([3.0, 3.0, 1.0]), top_k=1).tolist() == [0.5, 0.5, 0.0]
 

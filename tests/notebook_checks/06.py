@@ -2,35 +2,43 @@
 
 
 def after_explorer():
-    explorer.right_words.value = 0
-    assert "0 of 5 words" in explorer.status.value
-    clueless = explorer.bars.value
-    explorer.right_words.value = 5
-    assert explorer.bars.value != clueless
+    """What the page says next to it: the true chance of cat, with more and more words shown."""
+    from helpers.lab import pocketweb
+
+    shown = ("The [MASK]", "The [MASK] sat on", sentence)
+    truths = [pocketweb.blank(text)[" cat"] for text in shown]
+    assert [round(100 * truth) for truth in truths] == [4, 21, 64]
 
 
 def after_program_inside():
-    assert abs(probabilities.max().item() - fill(sentence)[0]["score"]) < 1e-5
+    candidate = fill(sentence)[0]
+    assert (candidate["token"], pocket.tokenizer.decode(best)) == (best, " cat")
+    assert abs(candidate["score"] - chances[best].item()) < 1e-5
 
 
-def after_same_check():
+def after_several_run():
     for mine, theirs in zip(fill_mask(pocket, sentence), fill(sentence), strict=True):
         assert mine.token_id == theirs["token"]
         assert abs(mine.probability - theirs["score"]) < 1e-5
 
 
-def after_right_run():
-    causal, masked = (sum(column) / len(shares) for column in zip(*shares, strict=True))
-    assert masked > causal + 0.4
+def after_several_truth():
+    """The sums over pairs are the exact chances of one blank given all that is known."""
+    assert abs(pairs.sum() - 100) < 1e-9
+    assert (animals.idxmax(), sounds.idxmax()) == ("cat", "woof")
+    assert pairs.get(("cat", "woof"), 0) == 0 < pairs["cat", "meow"]
+    dogs = {animal for animal, sound in pairs[pairs > 0].index if sound == "woof"}
+    assert len(dogs) == 3
 
 
-def after_several_marginals():
-    assert best not in joint
+def after_several_possible():
+    assert not pocketweb.is_possible("The cat said woof.")
+    assert pocketweb.is_possible("The cat said meow.")
 
 
-def after_several_count():
-    assert possible[at_once] < len(doubles)
-    assert possible[one_by_one] >= possible[at_once]
+def after_several_compare():
+    n_possible = possible.sum()
+    assert n_possible["at_once"] < n_possible["one_by_one"] <= len(doubles)
 
 
 def after_targets_run():
@@ -42,7 +50,26 @@ def after_targets_run():
 
 def after_space_run():
     (mine,) = fill_mask(pocket, sentence, targets=["cat"])
-    assert mine.token_id == tokenizer.convert_tokens_to_ids("Ġcat")
+    assert mine.token_id == pocket.tokenizer.convert_tokens_to_ids("Ġcat")
+
+
+def after_bias_texts():
+    assert len(templates) == len(set(templates)) == 24
+    assert all(text.count("[MASK]") == text.count("JOB") == 1 for text in templates)
+
+
+def after_bias_measure():
+    expected = {"baker": 80, "potter": 25}
+    for job in jobs:
+        assert abs(true_shares[job] - expected.get(job, 50)) < 0.01
+        assert abs(shares[job] - true_shares[job]) < 3, "the page says: within about 2 points"
+        assert 0 < half[job] < 3
+
+
+def after_right_run():
+    assert list(puzzle_table.index) == list(puzzles)
+    columns = puzzle_table.mean()
+    assert columns["both sides, pocket-bert"] > columns["left side, pocket-gpt2"] + 0.4
 
 
 def after_pppl_rank():
@@ -54,24 +81,10 @@ def after_pppl_pseudo():
     assert pseudo > exact
 
 
-def after_bias_measure():
-    assert abs(truth["baker"] - 80) < 0.01
-    assert abs(truth["potter"] - 25) < 0.01
-    assert model["baker"][0] > model["potter"][0]
-
-
 def after_real_explorer():
     assert "not on this machine" in real.status.value
     assert real.lm is None
 
 
-def after_relatives_run():
-    for name in relatives:
-        (cat,) = fill_mask(
-            load_masked_lm(name, fallback="pocket-bert", download=False), sentence, targets=["cat"]
-        )
-        assert cat.token == "cat", name
-
-
-def after_real_bias_run():
-    assert all(0 <= share <= 100 for share, half in probed.values())
+def after_real_ask_run():
+    assert set(rows) == set(relatives)

@@ -198,20 +198,7 @@ def save_models(root):
         ).save_pretrained(folders[name])
         _rewrite(folders[name], lambda key: key.removeprefix("transformer."))
     bert = folders["bert-base-uncased"]  # and its vocabulary holds the common words
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    words = {word.strip().lower() for word in pocketweb.language().vocabulary} | {
-        *letters,
-        *",.'?!:;()-",
-    }
-    pieces = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *(f"##{c}" for c in letters),
-        *sorted(words - {""}),
-    ]
+    pieces = common_pieces()
     BertTokenizer(vocab={piece: n for n, piece in enumerate(pieces)}).save_pretrained(bert)
     config = BertConfig.from_pretrained(bert, vocab_size=len(pieces), max_position_embeddings=512)
     BertForMaskedLM(config).save_pretrained(bert)
@@ -227,6 +214,15 @@ def save_models(root):
     (folders["somebody/own-code"] / "config.json").write_text(json.dumps(config))
     (folders["somebody/own-code"] / "own.py").write_text("raise SystemExit('it was run')")
     return folders
+
+
+def common_pieces():
+    """A vocabulary of BERT's kind with the words of PocketWeb, as a list."""
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    words = {word.strip().lower() for word in pocketweb.language().vocabulary}
+    words |= {*letters, *",.'?!:;()-"}
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    return [*special, *(f"##{c}" for c in letters), *sorted(words - {""})]
 
 
 def _name_of_2018(key):

@@ -37,7 +37,7 @@ SCRIPT = (
     ("temperature", (0.3,), 1100),
     ("temperature", (0.5, 0.7, 1.0, 1.3, 1.6), 130),
     ("temperature", (2.0,), 1100),
-    ("top-k", (400, 50, 20, 12, 8), 130),
+    ("top-k", (398, 50, 20, 12, 8), 130),
     ("top-k", (5,), 1300),
     ("temperature", (1.6, 1.3), 130),
     ("temperature", (1.0,), 900),
@@ -100,7 +100,7 @@ def save(pictures, stem):
         lossless=True,
         method=4,
     )
-    images[-1].save(FOLDER / f"{stem}.png", optimize=True)
+    images[0].save(FOLDER / f"{stem}.png", optimize=True)  # temperature 1, many bars
     return file
 
 

@@ -1,27 +1,29 @@
-"""What a teacher relies on, read from the files: minutes, memory, slides, exercises, and quizzes
+"""What a teacher relies on, read from the files: minutes, memory, exercises, and quizzes
 whose answers hold.
 """
 
 import ast
 import html
+import itertools
 import re
+import shlex
 from collections import Counter
 
 import nbformat
 import pytest
 
+from helpers import __main__ as command_line
 from helpers import quiz
+from helpers._plumbing.files import DATA
 from helpers._plumbing.lessons import lesson, lessons
 from tests.support.notebook_plugin import ROOT
-from tests.tools import measure_notebooks, minutes, slides
+from tests.tools import measure_notebooks, minutes
 from tests.tools.store_outputs import LIVE_VIEW, tags
 
 NOTEBOOKS = minutes.notebooks()
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
-# of code, which is set smallest; the exact measure is `python -m tests.tools.slides`, in a browser
-SLIDE_LINES = 33
 # Minutes of reading of pages that are too long; shorten them, then take them out here.
-LONG_CORE, LONG_WHOLE = {"05": 24}, {"03": 68}
+LONG_CORE, LONG_WHOLE = {"05": 24}, {"04": 68}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -92,67 +94,6 @@ def test_every_notebook_is_measured(notebook, path):
 
 def test_only_notebooks_are_measured():
     assert set(measure_notebooks.table()) <= {path.stem for path in NOTEBOOKS}
-
-
-# ---- slides
-
-
-def test_every_cell_has_its_place_in_the_talk(notebook):
-    kinds = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in notebook.cells]
-    assert set(kinds) <= set(slides.KINDS), "run `python -m tests.tools.slides --write`"
-    assert kinds[0] == "slide"
-    for cell, kind in zip(notebook.cells, kinds, strict=True):
-        if slides.kind(cell) in ("slide", "skip", "notes"):
-            assert kind == slides.kind(cell), cell.id
-
-
-def n_lines(cell):
-    """About how many lines a cell takes on a slide, pictures aside."""
-    if cell.cell_type == "markdown":
-        text = re.sub(r"\]\([^)]*\)", "]", cell.source)
-        return sum(
-            1 + len(line) // 95
-            for line in text.splitlines()
-            if line.strip() and not set(line) <= set("|-")
-        )
-    printed = "".join(output.get("text", "") for output in cell.outputs)
-    return sum(1 + len(line) // 75 for line in (cell.source + "\n" + printed).splitlines())
-
-
-def test_no_slide_is_crowded(notebook):
-    used, first = 0, None
-    for cell in notebook.cells:
-        kind = cell.metadata.slideshow.slide_type
-        if kind in slides.STARTS:
-            used, first = 0, cell.id
-        used += n_lines(cell) if kind not in ("skip", "notes") else 0
-        assert used <= SLIDE_LINES, (
-            f"the slide that begins with cell {first}: run `python -m tests.tools.slides --write`"
-        )
-
-
-def test_slides_are_cut_where_they_overflow():
-    cells = [nbformat.v4.new_markdown_cell(text, id=text[-1]) for text in ("# a", "b", "c", "## d")]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    measured = {"a": 300, "b": 400, "c": 200, "d": 650}
-    assert slides.cut(notebook, measured) == ["slide", "fragment", "subslide", "slide"]
-    for cell in cells:
-        cell.metadata["slideshow"] = {"slide_type": "slide" if cell is cells[0] else "fragment"}
-    assert slides.overflowing(notebook, measured) == [
-        "the slide that begins with cell a is 1550 pixels tall, of 700"
-    ]
-
-
-@pytest.mark.slow_browser
-def test_no_slide_overflows_in_a_browser():
-    from tests.support.jupyterlab import find_browser, running_browser
-
-    if not find_browser():
-        pytest.skip("no Chromium here")
-    with running_browser() as browser:
-        for path in NOTEBOOKS:
-            notebook = nbformat.read(path, as_version=4)
-            assert slides.overflowing(notebook, slides.heights(notebook, browser)) == [], path.stem
 
 
 # ---- quizzes and exercises
@@ -250,5 +191,67 @@ def test_the_guide_names_headings_and_notebooks_that_exist():
         for path in NOTEBOOKS
         for cell in nbformat.read(path, 4).cells
     }
-    for heading in re.findall(r"^\| \*([^*]+)\* \|", text, re.M):
-        assert heading in headings, heading
+    plans = "\n".join(re.findall(r"^\| \d:\d\d \|.*$", text, re.M)).replace("**", "")
+    named = re.findall(r"\*([^*]+)\*", plans)
+    assert len(named) >= 10
+    assert set(named) <= headings, set(named) - headings
+
+
+def clocks(text):
+    """{plan: minutes from its start, row by row} of a guide.
+
+    Example:
+        >>> clocks("## A plan\\n| clock | what |\\n|---|---|\\n| 0:00 | begin |\\n| 1:05 | end |")
+        {'A plan': [0, 65]}
+    """
+    found = {}
+    for section in re.split(r"^##+ ", text, flags=re.M):
+        rows = re.findall(r"^\| (\d):(\d\d) \|", section, re.M)
+        if rows:
+            found[section.split("\n")[0]] = [60 * int(h) + int(m) for h, m in rows]
+    return found
+
+
+def test_every_plan_has_a_clock_and_time_left():
+    """42 minutes are planned of 50, 76 of 90; a lesson on one notebook takes about 35."""
+    plans = clocks(GUIDE.read_text(encoding="utf-8"))
+    ends = {name.split(":")[0]: times[-1] for name, times in plans.items()}
+    lessons = ("Pre-training (02)", "Emergent abilities (04)", "Fill-mask with BERT (06)")
+    assert ends == {"50 minutes": 42, "90 minutes": 76, "Half a day": 240} | dict.fromkeys(
+        (*lessons, "Fine-tuning (07)"), 33
+    )
+    for name, times in plans.items():
+        assert times[0] == 0, name
+        assert all(a < b for a, b in itertools.pairwise(times)), name
+
+
+def test_the_homework_runs(tmp_path, monkeypatch, capsys):
+    """The programs of the guide in their order, the project with a smaller training."""
+    homework = GUIDE.read_text(encoding="utf-8").partition("\n## Homework")[2].partition("\n## ")[0]
+    sweep, rules, command, measure = re.findall(r"^```\w*\n(.*?)^```", homework, re.M | re.S)
+    rows = shown_by(sweep)
+    assert len(rows) == 8
+    assert rows.gap.is_monotonic_decreasing
+    grammar = (DATA / "pocketweb.grammar").read_text(encoding="utf-8")
+    document, nurse = rules.splitlines()
+    grammar = re.sub(r"^document:.*\n(?: .*\n)*", f"{document}\n", grammar, flags=re.M)
+    grammar = re.sub(r"^subject/nurse.*$", nurse, grammar, flags=re.M)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.grammar").write_text(grammar, encoding="utf-8")
+    words, smaller = shlex.split(command), ["--steps", "5", "--n-layer", "1", "--d-model", "16"]
+    assert words[:3] == ["python", "-m", "helpers"]
+    assert command_line.main([*words[3:], *smaller]) == 0
+    capsys.readouterr()
+    exec(measure, {})
+    jobs, truths, found = zip(*map(str.split, capsys.readouterr().out.splitlines()), strict=True)
+    assert jobs == ("nurse", "baker", "driver")
+    assert truths == ("0.9", "0.8", "0.5")
+    assert all(0 <= float(share) <= 1 for share in found)
+
+
+def shown_by(source):
+    """What a cell with this source shows: its last line is an expression."""
+    *lines, last = source.strip().splitlines()
+    inside = {}
+    exec("\n".join(lines), inside)
+    return eval(last, inside)

@@ -27,12 +27,12 @@ def folder(tmp_path_factory):
 
 
 def test_generate_prints_what_the_function_returns(capsys, folder):
-    knobs = ("--temperature", "0.7", "--top-k", "50", "--seed", "1")
+    knobs = ("--temperature", "0.7", "--top-k", "50", "--top-p", "0.8", "--seed", "1")
     status, out, err = run(
         capsys, "generate", PROMPT, *knobs, "--max-length", "50", "--model", folder
     )
     text = generate_text(
-        load_causal_lm(folder), PROMPT, temperature=0.7, top_k=50, max_length=50, seed=1
+        load_causal_lm(folder), PROMPT, temperature=0.7, top_k=50, top_p=0.8, max_length=50, seed=1
     )
     assert (status, out, err) == (0, text + "\n", "")
     status, out, err = run(
@@ -69,6 +69,9 @@ def test_several_texts(capsys, folder):
         (["", "--greedy"], "The text is empty."),
         (["a", "--temperature", "0"], "use --greedy."),
         (["a", "--top-k", "-3"], "--top-k must be a whole number from 0"),
+        (["a", "--top-p", "1.5"], "--top-p must be a number above 0 and at most 1, not 1.5."),
+        (["a", "--top-p", "nan"], "--top-p must be a number above 0 and at most 1, not nan."),
+        (["a", "--top-p", "0.9", "--greedy"], "With --greedy nothing is drawn, and --top-p"),
         (["a", "--max-length", "1"], "--max-length 1 includes the prompt's"),
         (["a", "--max-new-tokens", "9999"], "Set --max-new-tokens to at most"),
         (["a", "--model", "gpt2"], "'gpt2' is not available"),

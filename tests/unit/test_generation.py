@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
-from transformers import TemperatureLogitsWarper, TopKLogitsWarper
+from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from helpers.generation import (
     distribution,
@@ -59,12 +59,15 @@ def test_greedy_is_the_argmax_at_every_step(family):
 
 
 @pytest.mark.parametrize("count", [1, 5])
-@pytest.mark.parametrize(("temperature", "top_k"), [(1.0, 0), (0.7, 12), (1.5, 3)])
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p"),
+    [(1.0, 0, 1.0), (0.7, 12, 1.0), (1.5, 3, 1.0), (1.0, 0, 0.6), (1.5, 12, 0.9)],
+)
 @pytest.mark.parametrize("family", CAUSAL)
-def test_the_draws_are_those_of_transformers_own_generate(family, temperature, top_k, count):
+def test_the_draws_are_those_of_transformers_own_generate(family, temperature, top_k, top_p, count):
     lm = tiny(family)
     ids = lm.tokenizer(PROMPT, return_tensors="pt").input_ids
-    settings = {"max_new_tokens": 12, "temperature": temperature, "top_k": top_k}
+    settings = {"max_new_tokens": 12, "temperature": temperature, "top_k": top_k, "top_p": top_p}
     settings["num_return_sequences"] = count
     torch.manual_seed(3)
     rows = lm.model.generate(
@@ -85,8 +88,9 @@ def test_what_the_model_would_add_to_the_knobs_plays_no_part(lm, monkeypatch):
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 1.7])
-@pytest.mark.parametrize("top_k", [1, 2, 5, 49, 50, 1000])
-def test_distribution_is_that_of_transformers_ties_included(temperature, top_k):
+@pytest.mark.parametrize("top_k", [0, 1, 2, 5, 49, 50, 1000])
+@pytest.mark.parametrize("top_p", [0.001, 0.3, 0.9, 0.999, 1.0])
+def test_distribution_is_that_of_transformers_ties_included(temperature, top_k, top_p):
     random = torch.Generator().manual_seed(top_k)
     for logits in (
         torch.randn(50, generator=random) * 3,
@@ -94,19 +98,43 @@ def test_distribution_is_that_of_transformers_ties_included(temperature, top_k):
         torch.ones(50),
     ):
         scores = TemperatureLogitsWarper(temperature)(None, logits[None])
-        cut = TopKLogitsWarper(top_k)(None, scores)[0]
-        probabilities = distribution(logits, temperature, top_k)
+        scores = TopKLogitsWarper(top_k)(None, scores) if top_k else scores
+        cut = TopPLogitsWarper(top_p)(None, scores)[0]
+        knobs = temperature, top_k, top_p
+        probabilities = distribution(logits, *knobs)
         assert torch.equal(probabilities, cut.softmax(-1))
-        assert torch.equal(kept_by(top_k, logits / temperature), cut > -math.inf)
+        assert torch.equal(kept_by(logits / temperature, top_k, top_p), cut > -math.inf)
         rows = torch.stack([logits, logits.flip(0)])
-        assert torch.equal(distribution(rows, temperature, top_k)[0], probabilities)
+        assert torch.equal(distribution(rows, *knobs)[0], probabilities)
 
 
 def test_no_top_k_keeps_the_whole_vocabulary():
     logits = torch.tensor([3.0, 0.0, -50.0])
     for top_k in (None, 0):
-        assert kept_by(top_k, logits).all()
+        assert kept_by(logits, top_k).all()
         assert torch.equal(distribution(logits, 0.7, top_k), (logits / 0.7).softmax(-1))
+
+
+def test_top_p_keeps_as_few_as_hold_the_share():
+    """By the definition, in another way: walk down from the likeliest until the share is held."""
+    random = torch.Generator().manual_seed(1)
+    for temperature, top_k, top_p in itertools.product((0.5, 1.0, 2.0), (0, 7), (0.2, 0.6, 0.95)):
+        logits = 3 * torch.randn(40, generator=random, dtype=torch.float64)
+        chances = distribution(logits, temperature, top_k).tolist()
+        expected, held = set(), 0.0
+        for i in sorted(range(40), key=lambda i: -chances[i]):
+            if held < top_p:
+                expected.add(i)
+                held += chances[i]
+        kept = kept_by(logits / temperature, top_k, top_p)
+        assert set(kept.nonzero().flatten().tolist()) == expected
+
+
+def test_temperature_moves_the_set_of_top_p_and_not_that_of_top_k():
+    logits = torch.tensor([2.0, 1.0, 0.0])
+    for temperature, of_top_p in ((0.5, 1), (1.0, 2), (2.0, 3)):
+        assert kept_by(logits / temperature, top_p=0.85).sum() == of_top_p
+        assert kept_by(logits / temperature, top_k=2).sum() == 2
 
 
 def test_next_token_probabilities_cover_the_vocabulary_in_order(lm):
@@ -356,6 +384,16 @@ BAD = [
     ({"top_k": 50.0}, TypeError, "top_k must be a whole number"),
     ({"top_k": False}, TypeError, "top_k must be a whole number"),
     ({"top_k": "5"}, TypeError, "top_k must be a whole number"),
+    ({"top_p": 0}, ValueError, "top_p must be a number above 0 and at most 1, not 0.0"),
+    ({"top_p": -0.1}, ValueError, "top_p must be a number above 0 and at most 1"),
+    ({"top_p": 1.01}, ValueError, "top_p must be a number above 0 and at most 1"),
+    ({"top_p": 90}, ValueError, "top_p must be a number above 0 and at most 1, not 90.0"),
+    ({"top_p": math.nan}, ValueError, "top_p must be a number above 0 and at most 1, not nan"),
+    ({"top_p": math.inf}, ValueError, "top_p must be a number above 0 and at most 1, not inf"),
+    ({"top_p": "0.9"}, TypeError, "top_p must be a number, not '0.9'"),
+    ({"top_p": True}, TypeError, "top_p must be a number"),
+    ({"top_p": [0.9]}, TypeError, "top_p must be a number"),
+    ({"top_p": 0.9, "do_sample": False}, ValueError, "leave top_p out, or draw"),
     ({"max_new_tokens": 0}, ValueError, "max_new_tokens must be a whole number from 1"),
     ({"max_new_tokens": 1.0}, TypeError, "max_new_tokens must be a whole number"),
     ({"max_new_tokens": None}, TypeError, "max_new_tokens must be a whole number"),
@@ -387,7 +425,7 @@ def test_bad_input_gets_a_sentence_before_the_model_runs(
     for function in (generate_text, stream_text):
         with pytest.raises(error, match=sentence):
             function(**call)
-    if arguments.keys() <= {"lm", "prompt", "temperature", "top_k"}:
+    if arguments.keys() <= {"lm", "prompt", "temperature", "top_k", "top_p"}:
         call["text"] = call.pop("prompt")
         with pytest.raises(error, match=sentence):
             next_token_probabilities(**call)

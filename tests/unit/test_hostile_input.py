@@ -120,6 +120,7 @@ numbers = st.one_of(st.integers(), st.floats(), st.integers(-1, 12), st.floats(0
 sampling = {
     "temperature": st.one_of(st.just(0.8), numbers),
     "top_k": st.one_of(st.just(5), numbers),
+    "top_p": st.one_of(st.none(), st.just(0.5), numbers),
 }
 lengths = {
     "max_new_tokens": st.one_of(st.just(3), numbers),

@@ -35,7 +35,6 @@ MEASURABLE = {
     "03-5": [0.4, 1.0, 1.5, 2.0, 2.24],
     "04-1": list(itertools.product([-0.2, 0.0, 0.1, 0.8], [0.0, 0.05, 0.2, 0.9])),
     "04-2": list(itertools.product(SHARES, SHARES)),
-    "06-1": [tuple(gains) for gains in itertools.permutations([0.15, 0.02, -0.01, 0.46])],
 }
 every_page = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 every_exercise = pytest.mark.parametrize("name", lessons("exercise"))

@@ -48,7 +48,7 @@ def test_a_distribution_is_numpys(scores, temperature, top_k):
         kept = scores >= np.sort(scores)[::-1][min(top_k, len(x)) - 1]
     found = distribution(torch.tensor(scores), temperature, top_k).numpy()
     np.testing.assert_allclose(found, np.where(kept, x, 0) / x[kept].sum(), atol=1e-6)
-    np.testing.assert_array_equal(kept_by(top_k, torch.tensor(scores)).numpy(), kept)
+    np.testing.assert_array_equal(kept_by(torch.tensor(scores), top_k).numpy(), kept)
 
 
 @QUICK
@@ -65,16 +65,25 @@ def test_chances_are_those_of_the_logits(context, temperature, top_k):
 
 
 @QUICK
-@given(words, st.integers(0, 2**63 - 1), st.floats(0.1, 3), st.integers(1, 99), st.integers(1, 8))
-def test_a_text_is_that_of_transformers(context, seed, temperature, top_k, n):
+@given(
+    words,
+    st.integers(0, 2**63 - 1),
+    st.floats(0.1, 3),
+    st.integers(1, 99),
+    st.floats(0.01, 1),
+    st.integers(1, 8),
+)
+def test_a_text_is_that_of_transformers(context, seed, temperature, top_k, top_p, n):
     lm, text = tiny("gpt2"), " ".join(["the", *context])
     ids = lm.tokenizer(text, return_tensors="pt").input_ids
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        options = {"temperature": temperature, "top_k": top_k, "max_new_tokens": n}
+        options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
         mask = torch.ones_like(ids)
-        theirs = lm.model.generate(ids, attention_mask=mask, do_sample=True, **options)
-    ours = generate_text(lm, text, n, temperature, top_k, seed=seed)
+        theirs = lm.model.generate(
+            ids, attention_mask=mask, do_sample=True, max_new_tokens=n, **options
+        )
+    ours = generate_text(lm, text, n, seed=seed, **options)
     assert ours == lm.tokenizer.decode(theirs[0], skip_special_tokens=True)
 
 

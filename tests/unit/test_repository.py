@@ -1,5 +1,6 @@
 """The repository as a whole: its package, its README, and addresses that agree."""
 
+import json
 import os
 import re
 import runpy
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from helpers.generation import generate_text
+from helpers.models import load_causal_lm
 from tests.support.notebook_plugin import ROOT
 from tests.tools import address
 
@@ -109,6 +112,20 @@ def test_readme_links_lead_somewhere():
             assert (ROOT / target.split("#")[0]).exists(), target
 
 
+def test_the_readme_shows_what_two_models_wrote():
+    """A recorded text, cut where it says so, and one of the pocket model, drawn again."""
+    prompt = "Once upon a time, in a small village"
+    (row,) = re.findall(rf"^\| (\*\*{prompt}\*\*.*) \|$", readme(), re.M)
+    real, pocket = (text.replace("**", "") for text in row.split(" | "))
+    recorded = json.loads((ROOT / "helpers/data/recorded.json").read_text(encoding="utf-8"))
+    (whole,) = [t["text"] for t in recorded["causal"]["texts"] if t["prompt"] == prompt]
+    assert whole.startswith(real.removesuffix(" … *(cut here)*"))
+    assert real.endswith("(cut here)*")
+    lm = load_causal_lm("pocket-gpt2", device="cpu")
+    settings = {"max_length": 100, "temperature": 0.8, "top_k": 50, "seed": 1}
+    assert pocket == generate_text(lm, prompt, **settings)
+
+
 def test_readme_names_files_that_exist():
     for name in re.findall(r"`((?:notebooks|helpers|tests|\.binder|\.ci)/[\w./-]*)`", readme()):
         assert (ROOT / name).exists(), name
@@ -138,12 +155,12 @@ def test_readme_commands_exist(monkeypatch, capsys):
 
 
 def test_no_file_speaks_of_one_machine(repository_files):
-    """No absolute path of somebody's machine, no package index but the public ones."""
+    """No absolute path of somebody's machine, no package index but the public ones and a folder."""
     machine = re.compile(
         r"(?<![\w.$}~/-])/(?:home|root|Users|opt|work|srv|mnt)/[\w.]+|[A-Z]:\\{1,2}Users\\"
     )
     index = re.compile(r"(?:index-url|INDEX_URL|find-links)[=: ]+(\S+)")
-    public = ("https://download.pytorch.org/whl/", "https://pypi.org/simple")
+    public = ("https://download.pytorch.org/whl/", "https://pypi.org/simple", "../", "..\\")
     for path in repository_files:
         if path.suffix in TEXT and path != Path(__file__).resolve():
             text = path.read_text(encoding="utf-8")

@@ -12,7 +12,12 @@ import types
 import ipywidgets as widgets
 import pytest
 import torch
-from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper
+from transformers import (
+    LogitsProcessorList,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from helpers.explorers import (
     Bar,
@@ -66,22 +71,34 @@ def cards(view):
     }
 
 
-def reference(logits, temperature, top_k):
+def reference(logits, temperature, top_k, top_p):
     """Probabilities by transformers' own processors: after the cut, and before it."""
     ids = torch.zeros(1, 1, dtype=torch.long)
     warmed = TemperatureLogitsWarper(temperature)(ids, logits[None])
-    cut = LogitsProcessorList([TopKLogitsWarper(top_k)])(ids, warmed)
+    cut = LogitsProcessorList([TopKLogitsWarper(top_k), TopPLogitsWarper(top_p)])(ids, warmed)
     return cut.double().softmax(-1)[0], warmed.double().softmax(-1)[0]
 
 
 # ---- bars
 
 
-@pytest.mark.parametrize(("temperature", "top_k"), [(0.8, 50), (0.3, 5), (1.7, 1), (1.0, 2000)])
-def test_bars_and_sentence_are_those_of_transformers(lm, explorer, temperature, top_k):
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p"),
+    [
+        (0.8, 50, 1.0),
+        (0.3, 5, 1.0),
+        (1.7, 1, 1.0),
+        (1.0, 2000, 1.0),
+        (1.0, 2697, 0.5),
+        (1.5, 5, 0.9),
+        (0.3, 50, 0.01),
+    ],
+)
+def test_bars_and_sentence_are_those_of_transformers(lm, explorer, temperature, top_k, top_p):
     explorer.temperature.value, explorer.top_k.value = temperature, top_k
+    explorer.top_p.value = top_p
     logits = next_token_logits(lm, PROMPT)
-    after, before = reference(logits, temperature, top_k)
+    after, before = reference(logits, temperature, top_k, top_p)
     order = logits.argsort(descending=True)
     shown = rows(explorer.bars)
     kept = after > 0
@@ -103,6 +120,7 @@ def test_bars_and_sentence_are_those_of_transformers(lm, explorer, temperature, 
         r".* ([\d.,]+) equally likely words \(entropy ([\d.]+) nats\)",
         said(explorer),
     ).groups()
+    assert (f"top-p {top_p:.2f}:" in said(explorer)) == (top_p < 1)
     assert (n_kept, vocab) == (f"{kept.sum().item():,}", f"{len(lm.vocabulary):,}")
     assert float(mass) == pytest.approx(100 * before[kept].sum().item(), abs=0.06)
     assert float(nats) == pytest.approx(entropy, abs=0.006)
@@ -185,20 +203,25 @@ def test_moving_a_slider_runs_no_model(lm, explorer, passes):
     assert explorer.top_k.value == 10
     cut.value = 10**cut.max
     assert explorer.top_k.value == len(lm.vocabulary)
-    assert "top-k off" in said(explorer)
+    assert "top-k off:" in said(explorer)
+    share = explorer.children[1].children[2].children[1]
+    share.value = 0.6
+    assert explorer.top_p.value == 0.6
+    assert "top-k off, top-p 0.60: " in said(explorer)
     assert not passes
 
 
 def test_the_boxes_lead_the_sliders(explorer):
-    warmth, cut = (row.children[1] for row in explorer.children[1].children)
-    explorer.temperature.value, explorer.top_k.value = 1.35, 37
+    warmth, cut, share = (row.children[1] for row in explorer.children[1].children)
+    explorer.temperature.value, explorer.top_k.value, explorer.top_p.value = 1.35, 37, 0.42
     assert warmth.value == pytest.approx(1.35)
     assert cut.value == pytest.approx(37)
+    assert share.value == pytest.approx(0.42)
     assert explorer.top_k.value == 37
 
 
 def test_a_fast_drag_ends_in_the_right_state(lm, explorer, passes):
-    slider, cut = (row.children[1] for row in explorer.children[1].children)
+    slider, cut, _ = (row.children[1] for row in explorer.children[1].children)
     for i in range(200):
         slider.value = 0.1 + 0.05 * (i * 7 % 39)
         cut.value = 1 + i * 13 % 500
@@ -209,11 +232,17 @@ def test_a_fast_drag_ends_in_the_right_state(lm, explorer, passes):
 
 
 def test_sliders_cannot_reach_a_value_that_fails(explorer):
-    for control in (explorer.temperature, explorer.top_k, explorer.seed, explorer.tokens):
+    for control in (
+        explorer.temperature,
+        explorer.top_k,
+        explorer.top_p,
+        explorer.seed,
+        explorer.tokens,
+    ):
         for wrong in (0, -1):
             control.value = wrong
             assert control.value == control.min
-    assert said(explorer).startswith("temperature 0.10, top-k 1: 1 of")
+    assert said(explorer).startswith("temperature 0.10, top-k 1, top-p 0.01: 1 of")
 
 
 def test_labelled_rows_follow_in_both_directions():
@@ -233,12 +262,13 @@ def test_labelled_rows_follow_in_both_directions():
 
 
 @pytest.mark.parametrize(
-    ("temperature", "top_k", "seed"), [(0.8, 50, 0), (1.4, None, 3), (0.5, 3, 7)]
+    ("temperature", "top_k", "top_p", "seed"),
+    [(0.8, 50, None, 0), (1.4, None, 0.5, 3), (0.5, 3, 1, 7), (2.0, 9, 0.005, 1)],
 )
-def test_write_writes_what_generate_text_writes(lm, temperature, top_k, seed):
-    explorer = SamplingExplorer(lm, PROMPT, temperature, top_k, seed, max_new_tokens=15)
+def test_write_writes_what_generate_text_writes(lm, temperature, top_k, top_p, seed):
+    explorer = SamplingExplorer(lm, PROMPT, temperature, top_k, seed, 15, top_p)
     explorer.write()
-    text = generate_text(lm, PROMPT, 15, temperature, top_k, seed=seed)
+    text = generate_text(lm, PROMPT, 15, temperature, top_k, seed=seed, top_p=top_p)
     assert html.unescape("".join(written(explorer))) == text
 
 
@@ -257,6 +287,7 @@ def test_a_step_appends_one_token_and_moves_on(lm, explorer, passes):
 
 def test_the_shown_code_writes_the_same(explorer, capsys):
     explorer.show_code.value, explorer.temperature.value, explorer.seed.value = True, 1.1, 5
+    explorer.top_p.value = 0.7
     code = explorer.children[-1].value
     assert code == explorer.code()
     compile(code, "code", "exec")
@@ -273,17 +304,20 @@ def test_the_code_of_a_real_model_is_plain_transformers(lm):
     assert "helpers" not in code
     assert "AutoModelForCausalLM.from_pretrained('gpt2')" in code
     assert "top_k=0," in code
+    assert "top_p=1.0," in code
     assert repr("def f():\n\t'''") in code
 
 
 def test_four_seeds_side_by_side(lm, explorer):
-    explorer.seed.value = 2
+    explorer.seed.value, explorer.top_p.value = 2, 0.8
     explorer.several()
     texts = cards(explorer.seeds)
     assert list(texts) == ["seed 2", "seed 3", "seed 4", "seed 5"]
     for label, (_, new) in texts.items():
         seed = label.split()[1]
-        assert PROMPT + html.unescape(new) == generate_text(lm, PROMPT, 12, 0.8, 50, seed=int(seed))
+        assert PROMPT + html.unescape(new) == generate_text(
+            lm, PROMPT, 12, 0.8, 50, seed=int(seed), top_p=0.8
+        )
 
 
 def test_start_over_and_a_new_seed_go_back_to_the_prompt(explorer):
@@ -356,6 +390,9 @@ def test_a_temperature_that_is_no_number_is_explained(explorer):
         ({"temperature": "hot"}, TypeError),
         ({"top_k": -1}, ValueError),
         ({"top_k": 2.5}, TypeError),
+        ({"top_p": 0}, ValueError),
+        ({"top_p": math.nan}, ValueError),
+        ({"top_p": "most"}, TypeError),
     ],
 )
 def test_the_first_arguments_are_checked_like_those_of_generate_text(lm, arguments, error):
@@ -466,7 +503,7 @@ def button(explorer, label):
 def test_every_control_has_a_name_and_every_slider_a_named_box(explorer):
     for widget in controls(explorer):
         if isinstance(widget, widgets.HBox) and isinstance(widget.children[-1], SLIDERS):
-            assert widget.children[0].description in ("temperature", "top-k")
+            assert widget.children[0].description in ("temperature", "top-k", "top-p")
         elif not isinstance(widget, (widgets.Box, widgets.HTML, *SLIDERS)):
             assert widget.description, type(widget)
     assert 'role="status" aria-live="polite"' in explorer.status.value
@@ -474,7 +511,7 @@ def test_every_control_has_a_name_and_every_slider_a_named_box(explorer):
 
 
 def test_it_displays_a_widget_with_words_for_pages_without_a_kernel(explorer, words_shown):
-    assert "Sliders for temperature and top-k, on pocket-gpt2" in words_shown(explorer)
+    assert "Sliders for temperature, top-k and top-p, on pocket-gpt2" in words_shown(explorer)
 
 
 # ---- in a kernel, where an event loop runs

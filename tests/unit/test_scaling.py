@@ -13,6 +13,7 @@ from helpers.lab.scaling import (
     DELTA,
     ScalingLaw,
     compute_optimal,
+    difference,
     exact_training_flops,
     fit_power_law,
     fit_scaling_law,
@@ -61,6 +62,46 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     for name, share in zip(CONSTANTS, np.mean(covered, axis=0), strict=True):
         assert 0.85 <= share <= 1, name
     assert np.mean(covered) < 1, "an interval of 95 % that never misses is too wide"
+
+
+def swept(law, luck, seed):
+    """A sweep as ours: 8 runs of 5 points each; every run is lucky or not at all of its points."""
+    rng = np.random.default_rng(seed)
+    n, d = np.meshgrid(np.geomspace(2e3, 4e5, 8), np.geomspace(2e5, 3.2e6, 5), indexing="ij")
+    gap = (predict_loss(law, n, d) - law.E) * np.exp(rng.normal(0, luck, (8, 1)))
+    gap *= np.exp(rng.normal(0, luck / 4, n.shape))
+    return n.ravel(), d.ravel(), (law.E + gap).ravel()
+
+
+def test_the_bootstrap_draws_whole_runs():
+    n, d, loss = swept(ScalingLaw(0.5, 60, 0.5, 900, 0.6), 0.05, seed=0)
+    law = fit_scaling_law(n, d, loss, floor=0.5, n_bootstrap=3, seed=4, runs=n)
+    rng = np.random.default_rng(4)
+    for again in law.resampled:
+        sizes = np.unique(n)[rng.integers(8, size=8)]
+        chosen = np.concatenate([np.flatnonzero(n == size) for size in sizes])
+        by_hand = fit_scaling_law(n[chosen], d[chosen], loss[chosen], floor=0.5)
+        for name in CONSTANTS:
+            assert getattr(again, name) == pytest.approx(getattr(by_hand, name), rel=1e-2), name
+
+
+def test_luck_that_a_run_shares_widens_the_interval():
+    n, d, loss = swept(ScalingLaw(0.5, 60, 0.5, 900, 0.6), 0.05, seed=1)
+    options = {"floor": 0.5, "n_bootstrap": 60}
+    by_point, by_run = (
+        fit_scaling_law(n, d, loss, **options, runs=runs).interval("alpha") for runs in (None, n)
+    )
+    assert by_run[1] - by_run[0] > 1.5 * (by_point[1] - by_point[0])
+
+
+def test_a_difference_is_that_of_each_pair():
+    one, other = (
+        ScalingLaw(1, 2, alpha, resampled=tuple(ScalingLaw(1, 2, a) for a in again))
+        for alpha, again in ((0.5, np.linspace(0.4, 0.6, 41)), (0.3, np.linspace(0.1, 0.5, 41)))
+    )
+    assert difference(one, other, "alpha", level=0.5) == pytest.approx((0.2, 0.15, 0.25))
+    twice = difference(one, other, lambda law: 2 * law.alpha, level=1)
+    assert twice == pytest.approx((0.4, 0.2, 0.6))
 
 
 def test_an_independent_optimiser_finds_the_same_minimum():
@@ -164,6 +205,13 @@ def test_degenerate_input_is_explained(n, d, loss, sentence):
 def test_what_cannot_be_answered_is_explained():
     with pytest.raises(ValueError, match="no bootstrap"):
         CHINCHILLA.interval("E")
+    with pytest.raises(ValueError, match="no bootstrap"):
+        difference(CHINCHILLA, CHINCHILLA, "E")
+    n, d, loss = measured(CHINCHILLA, 20, 0.005, seed=0)
+    with pytest.raises(ValueError, match="20 names, one for each point"):
+        fit_scaling_law(n, d, loss, runs=[1, 2])
+    with pytest.raises(ValueError, match="at least 3 runs, not 2"):
+        fit_scaling_law(n, d, loss, runs=[1, 2] * 10)
     with pytest.raises(ValueError, match="both parameters and tokens"):
         compute_optimal(ScalingLaw(1, 2, 0.3), 1e20)
     with pytest.raises(ValueError, match="above zero"):
