@@ -193,6 +193,7 @@ def test_layer_ones_look_carries_the_ability_in_four_seeds_of_five():
     alone = right[["layer 1, at all else", "both, at all else"]]
     assert (alone[carries] > 0.95).all(axis=None)
     assert (alone[~carries] < 0.1).all(axis=None)
+    assert right["layer 1, at the word before"][3] > 0.5
     assert carries[0]  # the one that the notebook trains
 
 
