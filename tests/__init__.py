@@ -14,6 +14,5 @@ The commands, each with `--help`:
 `python -m tests.tools.full_size` runs notebooks on random models as large as the real ones.
 `python -m tests.tools.measure_notebooks` measures time and memory, `...minutes` counts minutes.
 `python -m tests.tools.lines_in_view` counts the lines of code in view that are for the reader.
-`python -m tests.tools.slides` cuts the notebooks into slides that fit.
 `python -m tests.tools.pictures` draws the README's pictures.
 """

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from tests.support.notebook_plugin import ROOT
-from tests.tools import address, lines_in_view, minutes, slides
+from tests.tools import address, lines_in_view, minutes
 from tests.tools.lines_in_view import kinds_of_lines
 from tests.tools.minutes import tags
 
@@ -20,7 +20,7 @@ NOTEBOOKS = minutes.notebooks()
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
 SHARE_TODAY = {"04": 0.66}  # of the lines in view; two thirds elsewhere
 READER_TODAY = {}  # lines for the reader
-WIDE_TODAY = {"02": 39, "03": 6, "04": 12}
+WIDE_TODAY = {"04": 12}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -42,7 +42,6 @@ def test_the_set_up_cell_follows_run_this_first(notebook):
     assert ids.index("setup") == ids.index("run-first") + 1
     assert frame.source.startswith("## Run this first\n")
     assert {"core"} == set(tags(frame))
-    assert slides.kind(frame) == "skip"
     for words in (
         "Shift+Enter",
         "Run All",

@@ -10,7 +10,7 @@ from tests.support import prose
 from tests.support.notebook_plugin import ROOT
 from tests.tools.minutes import notebooks
 
-TODAY = {"02": 10, "03": 9, "04": 9, "05": 1}  # turns in the page
+TODAY = {"04": 9, "05": 1}  # turns in the page
 LONG_SHARE_TODAY = {"04": 0.155}  # of sentences over 24 words on the core path
 LESSONS = sorted((ROOT / "helpers" / "data" / "lessons").glob("*.toml"))
 READ_BESIDE = ("README.md", "notebooks/teaching_guide.md")
