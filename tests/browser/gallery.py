@@ -22,8 +22,8 @@ from IPython.utils.capture import capture_output
 
 from helpers.charts import line_chart, text_cards
 from helpers.explorers import (
-    FillMaskExplorer, HiddenWordExplorer, MaskExplorer, PageFiller, ReadingExplorer,
-    RulerExplorer, SamplingExplorer,
+    FillMaskExplorer, HiddenWordExplorer, MaskExplorer, PageFiller,
+    ReadingExplorer, RulerExplorer, SamplingExplorer,
     SurpriseExplorer, TrainingExplorer,
     fill_mask_picture, reading_picture, ruler_picture, sampling_picture,
 )

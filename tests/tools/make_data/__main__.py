@@ -2,7 +2,17 @@
 
 import argparse
 
-from tests.tools.make_data import card, fine_tuning, floors, mask_rates, masks, pages, record, sweep
+from tests.tools.make_data import (
+    card,
+    fine_tuning,
+    floors,
+    mask_rates,
+    masks,
+    pages,
+    record,
+    surgery,
+    sweep,
+)
 
 MAKERS = {
     "card": card,
@@ -12,6 +22,7 @@ MAKERS = {
     "masks": masks,
     "pages": pages,
     "record": record,
+    "surgery": surgery,
     "sweep": sweep,
 }
 
