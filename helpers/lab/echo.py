@@ -11,7 +11,6 @@ Left out: PocketWeb, whose echo games are one genre among many and are asked by
 from typing import NamedTuple
 
 import torch
-from tqdm.auto import tqdm
 from transformers import AttentionInterface, GPT2Config, GPT2LMHeadModel
 
 N_WORDS, N_TOKENS = 63, 64  # in the game, with ids from 1 on; and in one text of it
@@ -90,7 +89,7 @@ def train_echo(n_layer, learning_rate=1e-3, steps=1000, seed=0):
         GPT2Config(initializer_range=0.1, activation_function="gelu_pytorch_tanh", **shape)
     )
     optimizer, history = torch.optim.AdamW(model.parameters(), lr=learning_rate, fused=True), []
-    for step in tqdm(range(steps), desc=f"echo game, layers: {n_layer}", disable=not steps):
+    for step in range(steps):
         ids, certain = games(BATCH, seed=seed * 1_000_003 + step)
         logits, answers = model(ids).logits[:, :-1], ids[:, 1:]  # [games, 63, words], [games, 63]
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), answers.flatten())
