@@ -22,13 +22,14 @@ from IPython.utils.capture import capture_output
 
 from helpers.charts import line_chart, text_cards
 from helpers.explorers import (
-    FillMaskExplorer, HiddenWordExplorer, MaskExplorer, PageFiller,
-    ReadingExplorer, RulerExplorer, SamplingExplorer,
+    FillMaskExplorer, HiddenWordExplorer, MaskExplorer, PageFiller, PowerExplorer,
+    ReadingExplorer, RulerExplorer, SamplingExplorer, SurgeryExplorer,
     SurpriseExplorer, TrainingExplorer,
     fill_mask_picture, reading_picture, ruler_picture, sampling_picture,
 )
 from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
 from helpers.lab.abilities import RULERS
+from helpers.lab.echo import train_echo
 from helpers.lab.pretraining import Training
 from helpers.models import load_causal_lm, load_masked_lm
 from helpers.quiz import Round, compare, exercise, guess, predict, quiz
@@ -66,6 +67,8 @@ TrainingExplorer(*trainings, "What is a", "The cat sat on the [MASK].")
     "surprise": """
 SurpriseExplorer({"tiny": gpt, "pocket-gpt2": pocket[0]}, "The baker said that she was late.")
 """,
+    "power": "PowerExplorer()",
+    "surgery": "SurgeryExplorer(train_echo(n_layer=2, steps=0)[0])",
     "training cost": "TrainingCostExplorer()",
     "quiz": 'quiz("06-2")',
     "number": """

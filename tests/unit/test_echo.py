@@ -6,6 +6,7 @@ import nbformat
 import pytest
 import torch
 
+from helpers.explorers import SurgeryExplorer
 from helpers.lab import echo, tables
 from helpers.lab.echo import LOOKS, games, look, moment, smoothed, surgery, train_echo
 from tests.support.notebook_plugin import ROOT
@@ -146,6 +147,30 @@ def test_surgery_that_cuts_nothing_is_the_model_and_leaves_it_as_it_was(trained)
 def test_an_unknown_look_is_refused(trained):
     with pytest.raises(ValueError, match=r"layer 1, at the word before; .* not 'layer 3'"):
         surgery(trained, ["layer 3"])
+
+
+def test_each_tick_runs_the_model_once_and_says_what_is_left(trained, monkeypatch):
+    explorer, runs = SurgeryExplorer(trained), []
+    trained.register_forward_hook(lambda *_: runs.append(1))
+    whole = explorer.view.value
+    for n, look_at in enumerate(LOOKS, start=1):
+        explorer.looks[look_at].value = False
+        assert len(runs) == n
+        assert look_at in explorer.status.value
+    left = surgery(trained, LOOKS)
+    assert (
+        f"{left.accuracy:.0%} of the certain words, loss {left.loss:.2f}" in explorer.status.value
+    )
+    assert explorer.view.value.count("cut ") == 2
+    for box in explorer.looks.values():
+        box.value = True
+    assert explorer.view.value == whole
+    assert "Cut: nothing." in explorer.status.value
+
+
+def test_the_still_shows_three_settings(trained, words_shown):
+    words = words_shown(SurgeryExplorer(trained))
+    assert words.count("Cut: ") == 3
 
 
 # ---- what is stored

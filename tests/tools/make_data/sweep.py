@@ -29,7 +29,7 @@ from helpers._plumbing.files import DATA, writable_folder, written_whole
 from helpers.lab.abilities import ITEMS, RULERS, answer, score
 from helpers.lab.evaluation import gap_to_floor, unseen
 from helpers.lab.pretraining import LOOP, pretrain
-from helpers.lab.scaling import exact_training_flops
+from tests.support.flops import exact_training_flops
 from tests.tools.make_data import write_table
 
 SIZES = {  # layers, width, heads
