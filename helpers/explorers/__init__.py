@@ -3,7 +3,7 @@
 One module each, core ipywidgets only, the same on versions 7.7.1 and 8: `sampling` for causal
 models, `fill_mask` and `hidden_word` for masked ones, `reading` and `masks` for both beside each
 other, `page_filler` for a masked one that writes, `real_model` for one that is downloaded only when
-asked for, `training` for models at their saved steps, `surprise` for a text token by token, `rulers`
+asked for, `training` for models at saved steps, `surprise` for a text token by token, `rulers`
 for answers that are stored, `power` for answers of several tokens, `surgery` for a model of which
 parts are cut out, `training_cost` for a budget. What they share begins with an underscore.
 """
