@@ -54,8 +54,8 @@ class PageFiller(Explorer):
         self._draw_on(self.round)
         self._begin()
         one, all_at_once = ((self.hidden.value, ORDERS[0], k) for k in (1, self.hidden.value))
-        shown = [self._picture(*which) for which in ((one, 0), (one, -1), (all_at_once, -1))]
-        self.still = self._pictured([headed(picture.text, picture) for picture in shown])
+        shown = [self._page(*which) for which in ((one, 0), (one, -1), (all_at_once, -1))]
+        self.still = self._pictured([headed(*page) for page in shown])
 
     def _setting(self):
         return self.hidden.value, self.order.value, self.per_round.value
@@ -73,12 +73,12 @@ class PageFiller(Explorer):
         self._draw()
 
     def _show(self):
-        picture = self._picture(self._setting(), self.round.value)
+        sentence, picture = self._page(self._setting(), self.round.value)
         self.view.value = picture.html
-        return (picture.text,)
+        return (sentence,)
 
-    def _picture(self, setting, number):
-        """The page after some rounds of a setting; its text is the sentence about it."""
+    def _page(self, setting, number):
+        """The sentence about the page after some rounds of a setting, and the page."""
         rounds, (hidden, order, per_round) = self._rounds(setting), setting
         number %= len(rounds)
         ids, blank = rounds[number], self._lm.tokenizer.mask_token_id
@@ -95,7 +95,8 @@ class PageFiller(Explorer):
             result = f"Not a possible text. Its first {reached} tokens are a possible beginning."
         setting = f"{hidden} tokens hidden, {order}, {per_round} a round"
         sentence = f"{setting}. Round {number} of {len(rounds) - 1}: {result}"
-        return Picture(f'<p class="lmm-sees" style="{SEES}">{page}</p>', sentence)
+        picture = Picture(f'<p class="lmm-sees" style="{SEES}">{page}</p>', "".join(tokens[:-1]))
+        return sentence, picture
 
 
 def _number(value, low, high, label):
