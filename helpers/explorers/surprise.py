@@ -88,9 +88,9 @@ def _sum(tokens):
     nats = sum(token.nats for token in tokens)
     said = f"The whole text: {nats:.1f} nats of surprise at {len(tokens)} tokens"
     if None in (known := [token.unavoidable for token in tokens]):
-        left = known.index(None)
-        where = visible(tokens[left].text.strip())
-        return f"{said}. PocketWeb cannot write it: from {where!r} on, grey is all of the surprise."
+        rest = "".join(token.text for token in tokens[known.index(None) :])
+        where = f"from {visible(rest.strip()[:20])!r} on"
+        return f"{said}. PocketWeb cannot write it: {where}, grey is all of the surprise."
     return f"{said}, {sum(known):.1f} of them unavoidable, {nats - sum(known):.1f} above."
 
 

@@ -16,6 +16,7 @@ from helpers.generation import generate_text, next_token_probabilities
 from helpers.lab import pocketweb
 
 TOKENS = 6  # of the truth, each with a bar
+SMALL_CURVE = '<div style="max-width:240px">{}</div>'
 WRITTEN = {"max_new_tokens": 24, "temperature": 0.8, "seed": 1}
 
 
@@ -118,7 +119,8 @@ class TrainingExplorer(Explorer):
     def _show(self):
         moments = self.moments[self.number.value - 1]
         shown = zip(moments, self._ends, strict=True)
-        self.view.value = side_by_side([_moment_html(*one) + one[0].curve.html for one in shown])
+        pages = [_moment_html(*one) + SMALL_CURVE.format(one[0].curve.html) for one in shown]
+        self.view.value = side_by_side(pages)
         return (". ".join(f"{moment.heading}: {moment.said}" for moment in moments),)
 
     def _picture(self, n):

@@ -105,7 +105,7 @@ def test_outside_of_pocketweb_the_plain_surprise_is_grey_and_said_so(explorer):
     colours = [rgb for _, rgb, *_ in spans]
     assert colours == ["213,94,0"] * 4 + ["128,128,128"] * (len(spans) - 4)
     assert "unavoidable" not in spans[-1][0]
-    assert "PocketWeb cannot write it: from" in explorer.view.value
+    assert "PocketWeb cannot write it: from 'chatbots purr.' on" in explorer.view.value
     assert "has never seen: chatbots" in said(explorer)
 
 
