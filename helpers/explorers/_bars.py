@@ -65,7 +65,8 @@ def bars_html(bars, caption="", end=None):
     both = HIDDEN.format(" (first the model, below it the truth)") if with_truth else ""
     axis = f"<span>0{HIDDEN.format(' to')}</span> <span>{end} %{both}</span>"
     axis = f'<div style="display:flex;justify-content:space-between;opacity:.8">{axis}</div>'
-    head = f'<th style="{_LABEL};font-weight:600">token</th><td {_WIDE}>{axis}</td>'
+    name = "token" if any(bar.is_token for bar in bars) else ""
+    head = f'<th style="{_LABEL};font-weight:600">{name}</th><td {_WIDE}>{axis}</td>'
     names = {MODEL: "model", TRUTH: "truth"} if with_truth else {MODEL: "%"}
     for colour, name in names.items():
         head += f'<th style="{_HEAD}">{_key(colour)}{name}</th>'

@@ -131,12 +131,8 @@ class SurpriseExplorer(Explorer):
         self.model = sized(widgets.Dropdown(options=list(lms), description="model"), "250px")
         self.number = widgets.BoundedIntText(1, min=1, max=1, description="token")
         self._slider, self.view = widgets.IntSlider(1, min=1, max=2), widgets.HTML()
-        self.children = [
-            self.text,
-            row(self.model, labelled(self.number, self._slider, int)),
-            self.status,
-            self.view,
-        ]
+        controls = row(self.model, labelled(self.number, self._slider, int))
+        self.children = [self.text, controls, self.status, self.view]
         self._read(text)
         self._draw_on(self.model, self.number)
         self.text.observe(self._read_again, names="value")
@@ -145,11 +141,9 @@ class SurpriseExplorer(Explorer):
 
     def _read(self, text):
         """Let every model read the text."""
-        self._found = {
-            label: token_surprises(lm, text, self._genres) for label, lm in self._lms.items()
-        }
+        found = [token_surprises(lm, text, self._genres) for lm in self._lms.values()]
+        self._found, n_tokens = dict(zip(self._lms, found, strict=True)), len(found[0])
         self._unknown = never_seen(next(iter(self._lms.values())), text)
-        n_tokens = len(next(iter(self._found.values())))
         self._slider.max, self._slider.disabled = max(2, n_tokens), n_tokens < 2
         self.number.max = n_tokens
 
@@ -161,11 +155,8 @@ class SurpriseExplorer(Explorer):
     def _show(self):
         tokens, chosen = self._found[self.model.value], self.number.value - 1
         self.view.value = _coloured(tokens, chosen) + _note(tokens)
-        token = tokens[chosen]
-        return (
-            f"{self.model.value}, token {chosen + 1}, {token.text!r}: {token.words}.",
-            self._unknown,
-        )
+        token, where = tokens[chosen], f"{self.model.value}, token {chosen + 1}"
+        return f"{where}, {token.text!r}: {token.words}.", self._unknown
 
     def _picture(self, label):
         tokens = self._found[label]

@@ -1,20 +1,27 @@
 """The echo game: a phrase of random words comes again and again, and a small GPT-2 must go on.
 
 No phrase comes twice, so nothing can be learned by heart. Once the first word of the phrase has
-come again, every further word is certain to whoever looks up what followed the last time: the
+come again, every further word is certain if you look up what followed the last time: the
 *induction* that needs two layers, one in which each place notes the word before it, and one that
-finds the place whose note is the present word. Left out: PocketWeb, whose echo games are one genre
-among many and are asked by `helpers.lab.abilities`.
+finds the place whose note is the present word. `surgery` cuts such looks out of a trained model.
+Left out: PocketWeb, whose echo games are one genre among many and are asked by
+`helpers.lab.abilities`.
 """
 
 from typing import NamedTuple
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import AttentionInterface, GPT2Config, GPT2LMHeadModel
 
 N_WORDS, N_TOKENS = 63, 64  # in the game, with ids from 1 on; and in one text of it
 SHORTEST, LONGEST = 5, 20  # words in a phrase, all different
 BATCH, WIDTH = 32, 32
+LOOKS = (  # all that the two layers look at
+    "layer 1, at the word before",
+    "layer 1, at all else",
+    "layer 2, after the same word",
+    "layer 2, at all else",
+)
 
 
 class Look(NamedTuple):
@@ -24,6 +31,14 @@ class Look(NamedTuple):
     back_chance: float
     induction: list  # to all places after an earlier occurrence of the present word
     induction_chance: float
+
+
+class Outcome(NamedTuple):
+    """What is left of a model after surgery, on the words that are certain."""
+
+    accuracy: float  # share that the likeliest word hits
+    loss: float  # nats per certain word
+    looks: dict  # {one of LOOKS: the attention that goes there, were it not cut}
 
 
 def games(n, seed):
@@ -104,16 +119,69 @@ def look(model, n=50, seed=0):
         0.032
     """
     ids, certain = games(n, seed=-1 - seed)
-    game, place = certain.nonzero(as_tuple=True)
-    weights = attention(model, ids)[:, game, place]  # [layers, certain places, 64]
-    columns = torch.arange(N_TOKENS)
-    before = columns == place[:, None] - 1  # [certain places, 64]
-    earlier = (ids[game] == ids[game, place][:, None]) & (columns < place[:, None])
+    weights, (_, place) = attention(model, ids)[:, :, :-1][:, certain], certain.nonzero().T
     found = []
-    for targets in (before, earlier.roll(1, dims=1)):
-        found.append((weights * targets).sum(-1).mean(-1).tolist())
-        found.append((targets.sum(-1) / (place + 1)).mean().item())
+    for aim in _aims(ids):  # [games, 64, 64]
+        aim = aim[:, :-1][certain]  # [certain places, 64]
+        found.append((weights * aim).sum(-1).mean(-1).tolist())
+        found.append((aim.sum(-1) / (place + 1)).mean().item())
     return Look(*found)
+
+
+def _aims(ids):
+    """Where the word before is, and what followed the same word earlier: [games, 64, 64] each."""
+    places = torch.arange(ids.shape[1])
+    before = (places == places[:, None] - 1).expand(len(ids), -1, -1)
+    earlier = (ids[:, :, None] == ids[:, None]) & (places < places[:, None])
+    return before, earlier.roll(1, dims=2)
+
+
+def surgery(model, cut=(), n=100, seed=0):
+    """Play with some of the LOOKS of a model of two layers cut out: an `Outcome`, from one pass.
+
+    What is cut gets the weight zero, and the other weights stay as they are.
+
+    Raises:
+        ValueError: a look that is none of LOOKS.
+
+    Example:
+        >>> model, _ = train_echo(n_layer=2, steps=0)
+        >>> whole = surgery(model)
+        >>> whole == surgery(model, LOOKS[:1]), whole.looks == surgery(model, LOOKS[-1:]).looks
+        (False, True)
+    """
+    if unknown := set(cut) - set(LOOKS):
+        raise ValueError(f"A look is one of {'; '.join(LOOKS)}, not {unknown.pop()!r}.")
+    ids, certain = games(n, seed=-1 - seed)
+    before, after = _aims(ids)
+    aims = dict(zip(LOOKS, (before, ~before, after, ~after), strict=True))
+    kept = [aim & (look not in cut) for look, aim in aims.items()]
+    weights = []  # of each layer [games, 64, 64]
+    model.set_attn_implementation("cut")
+    with torch.no_grad():
+        layers = [kept[0] | kept[1], kept[2] | kept[3]]
+        logits = model(ids, kept=layers, weights=weights).logits[:, :-1][certain]
+    model.set_attn_implementation("sdpa")
+    looks = {
+        look: (weights[n // 2] * aim)[:, :-1][certain].sum(-1).mean().item()
+        for n, (look, aim) in enumerate(aims.items())
+    }
+    answers = ids[:, 1:][certain]
+    accuracy = (logits.argmax(-1) == answers).float().mean().item()
+    return Outcome(accuracy, torch.nn.functional.cross_entropy(logits, answers).item(), looks)
+
+
+def _cut_attention(module, query, key, value, attention_mask, kept, weights, **_):
+    """GPT-2's attention, of which only the weights that are `kept` in a layer carry anything."""
+    scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5  # [games, 1, 64, 64]
+    later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+    all_weights = scores.masked_fill(later, float("-inf")).softmax(-1)
+    weights.append(all_weights[:, 0])
+    cut = all_weights * kept[module.layer_idx][:, None]
+    return (cut @ value).transpose(1, 2), cut
+
+
+AttentionInterface.register("cut", _cut_attention)
 
 
 def smoothed(history, over=20):

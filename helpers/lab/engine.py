@@ -12,6 +12,7 @@ token.
 import bisect
 import functools
 import hashlib
+import heapq
 import itertools
 import math
 import random
@@ -289,6 +290,25 @@ class Language:
 
     def next_token(self, prefix):
         return _ranked(self._next(self._read(tokenize(prefix))[1]))
+
+    def likeliest(self, prefix, most):
+        """The most probable document that begins with a prefix, best-first.
+
+        Of all texts so far, the most probable one is always the next to grow, so the first to end
+        is the answer. Returns its tokens after the prefix, the log probability of these, and how
+        many texts were grown; no tokens (None) if `most` were grown and none has ended.
+        """
+        belief, order = self._read(tokenize(prefix))[1], itertools.count()
+        growing = [(0.0, next(order), (), belief)]
+        for grown in range(most):
+            cost, _, tokens, belief = heapq.heappop(growing)
+            if tokens and tokens[-1] == END:
+                return tokens, -cost, grown
+            belief = self._read(tokens[-1:], belief)[1]
+            for token, p in self._next(belief).items():
+                longer = cost - math.log(p), next(order), (*tokens, token), belief
+                heapq.heappush(growing, longer)
+        return None, -growing[0][0], most
 
     def blank(self, text):
         left, *right = re.split(re.escape(MASK), text)

@@ -13,8 +13,11 @@ import math
 import re
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
+from helpers._plumbing.checks import check_whole_number
 from helpers._plumbing.files import DATA
+from helpers._plumbing.words import shown
 from helpers.lab.engine import Language
 from helpers.lab.estimates import Estimate, mean_per_token
 from helpers.lab.grammar import END, MASK, TOKEN_PATTERN, tokenize
@@ -27,12 +30,14 @@ __all__ = [
     "entropy_floor",
     "is_held_out",
     "language",
+    "likeliest",
     "log_prob",
     "next_token",
     "sample",
     "tokenize",
 ]
 
+MOST_GROWN = 200_000  # texts that a search grows before it gives up
 _SUM = re.compile(r"\d+\+\d+")
 _NO_PUNCTUATION = str.maketrans("", "", ".,()?:")
 
@@ -171,6 +176,35 @@ def blank(text, genres=None):
         {' time': 1.0}
     """
     return language(genres).blank(text)
+
+
+class Likeliest(NamedTuple):
+    """The most probable document that begins with a prefix, as far as it was found."""
+
+    tokens: tuple | None  # after the prefix, the end token last; None: the search gave up
+    log_prob: float  # of these, given the prefix, in nats; where it gave up, no text has more
+    grown: int  # how many texts were grown by a token
+
+
+def likeliest(prefix, most=MOST_GROWN, genres=None):
+    """The most probable document that begins with a prefix: a Likeliest, found best-first.
+
+    Args:
+        most: how many texts may be grown by a token before the search gives up.
+
+    Raises:
+        ValueError, TypeError: a prefix outside the language, or a `most` below 1.
+
+    Example:
+        >>> found = likeliest("The cat")
+        >>> "".join(found.tokens), round(math.exp(found.log_prob), 3)
+        (' sat on the mat.<|endoftext|>', 0.233)
+    """
+    check_whole_number(most, "most")
+    if not is_possible(prefix, genres):
+        such = "a beginning that it can, such as 'What is a'"
+        raise ValueError(f"PocketWeb's program cannot write {shown(prefix)}. Take {such}.")
+    return Likeliest(*language(genres).likeliest(prefix, most))
 
 
 def entropy_floor(objective="causal", n_documents=None, seed=0, genres=None):

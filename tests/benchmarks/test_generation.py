@@ -4,11 +4,14 @@ The model has the pocket model's shape and random weights: nearly every text the
 length.
 """
 
+import math
+
 import pytest
 import torch
 from transformers import GPT2LMHeadModel
 
 from helpers.generation import generate_text
+from helpers.lab import pocketweb
 from helpers.models import LanguageModel, load_causal_lm
 
 PROMPT = "Once upon a time, in a small village"
@@ -78,3 +81,11 @@ def test_eight_continuations_against_one(lm, medians, report):
     eight, one = medians(lambda: write(lm, 8), lambda: write(lm))
     report(f"eight continuations: {eight * 1e3:.0f} ms, {eight / one:.2f} x one (at most 2)")
     assert eight <= 2 * one
+
+
+def test_no_story_ends_within_the_default_search(report):
+    """What notebook 05 says of a story also holds for the 200,000 that a search may grow."""
+    found = pocketweb.likeliest("Once upon a time")
+    report(f"no whole story has a chance above {math.exp(found.log_prob):.1e}")
+    assert found.tokens is None
+    assert found.grown == pocketweb.MOST_GROWN

@@ -22,12 +22,14 @@ from IPython.utils.capture import capture_output
 
 from helpers.charts import line_chart, text_cards
 from helpers.explorers import (
-    FillMaskExplorer, HiddenWordExplorer, ReadingExplorer, RulerExplorer, SamplingExplorer,
+    FillMaskExplorer, HiddenWordExplorer, MaskExplorer, PageFiller, PowerExplorer,
+    ReadingExplorer, RulerExplorer, SamplingExplorer, SurgeryExplorer,
     SurpriseExplorer, TrainingExplorer,
     fill_mask_picture, reading_picture, ruler_picture, sampling_picture,
 )
 from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
 from helpers.lab.abilities import RULERS
+from helpers.lab.echo import train_echo
 from helpers.lab.pretraining import Training
 from helpers.models import load_causal_lm, load_masked_lm
 from helpers.quiz import Round, compare, exercise, guess, predict, quiz
@@ -40,6 +42,8 @@ with capture_output():  # progress bars of what is built for the test
 """,
     "hidden word": 'HiddenWordExplorer(bert, "Once upon a time, a fox had a kite.")',
     "sampling": "SamplingExplorer(gpt)",
+    "masks": 'MaskExplorer(gpt, bert, "The cat sat on the mat.", n_texts=3)',
+    "page filler": 'PageFiller(bert, "The cat sat.")',
     "fill mask": "FillMaskExplorer(bert)",
     "reading": "ReadingExplorer(gpt, bert)",
     "rulers": """
@@ -63,6 +67,8 @@ TrainingExplorer(*trainings, "What is a", "The cat sat on the [MASK].")
     "surprise": """
 SurpriseExplorer({"tiny": gpt, "pocket-gpt2": pocket[0]}, "The baker said that she was late.")
 """,
+    "power": "PowerExplorer()",
+    "surgery": "SurgeryExplorer(train_echo(n_layer=2, steps=0)[0])",
     "training cost": "TrainingCostExplorer()",
     "quiz": 'quiz("06-2")',
     "number": """
@@ -96,6 +102,12 @@ guess([Round(text, options, answer, rivals) for text, answer in texts.items()])
     "chart": """
 lines = {"causal": ([0, 50, 100], [3.0, 1.5, 1.2]), "masked": ([0, 50, 100], [3.1, 1.1, 0.9])}
 line_chart(lines, "steps", "nats per token", floor=0.6)
+""",
+    "tree": """
+from helpers.lab.best_text import text_tree
+from helpers.models import load_causal_lm
+
+text_tree(load_causal_lm("pocket-gpt2", device="cpu"), "What is a")
 """,
     "hostile": f"""
 hostile = {HOSTILE!r}

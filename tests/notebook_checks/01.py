@@ -56,6 +56,50 @@ def after_attention_draw():
     assert right_of[bert.name] > 0.05
 
 
+def after_masks_widget():
+    """What the text below says of the 100 texts, and of the sentence."""
+    own, none = (switch.above[gpt.name, mask].nats for mask in switch.mask.options)
+    assert own < 0.1 < 3 < none
+    swapped, own = (switch.above[bert.name, mask].nats for mask in switch.mask.options)
+    assert own < 0 < swapped < 0.15
+
+
+def after_masks_genres():
+    assert list(by_genre.index[by_genre[gpt.name, "no mask"] < 0]) == ["examples"]
+    assert by_genre[gpt.name, "no mask"].drop("examples").min() > 1
+    assert (by_genre[bert.name, "no mask"] < 0).all()
+    assert by_genre[bert.name, "causal mask"].drop("sums").max() < 0.13
+
+
+def after_pages_widget():
+    assert "A possible text." in filler.status.value
+    filler.per_round.value = 8
+    assert "Not a possible text." in filler.status.value
+    assert "drum" in filler.view.value
+    assert "lamp" in filler.view.value
+    filler.per_round.value = 1
+
+
+def after_pages_check():
+    assert len(finished) == 100
+    assert 40 < possible < 80
+
+
+def after_pages_chart():
+    at = {name: dict(zip(*line, strict=True)) for name, line in lines.items()}
+    one_a_round = [name for name in at if "one a round" in name]
+    assert len(one_a_round) == 3
+    assert all(80 <= at[name][50] <= 84 for name in one_a_round)
+    assert all(
+        at[name][hidden] > at["all at once"][hidden]
+        for name in one_a_round
+        for hidden in (50, 70, 90)
+    )
+    assert at["surest first, one a round"][70] > at["left to right, one a round"][70]
+    assert max(at[name][100] for name in at) < 13
+    assert not grid.query("hidden_percent == 100 and per_round >= 4").possible.any()
+
+
 def after_writes_bigger_draw():
     ends = {name: percent.iloc[-1] for name, (_, percent) in lines.items()}
     assert max(lines["masked, echo"][1]) < 4 < ends["causal, echo"]

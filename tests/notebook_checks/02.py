@@ -10,7 +10,8 @@ def after_game_widget():
 
 
 def after_game_long_run():
-    assert scores["the grammar"] < 1.05 * scores["pocket-gpt2"] < 0.7 * scores["word counts"]
+    assert long_scores["the grammar"] < 1.05 * long_scores["pocket-gpt2"]
+    assert long_scores["pocket-gpt2"] < 0.7 * long_scores["word counts"]
 
 
 def after_labels_collator_run():
@@ -24,7 +25,8 @@ def after_labels_mask_many():
 
 
 def after_labels_mask_library_run():
-    assert all(abs(one - wanted) < 1.5 for one, wanted in zip(library, (80, 10, 10), strict=True))
+    wanted = {"[MASK]": 80, "unchanged": 10, "random": 10}
+    assert all(abs(library[name] - share) < 1.5 for name, share in wanted.items())
 
 
 def after_levels_run():
@@ -33,32 +35,79 @@ def after_levels_run():
 
 
 def after_live_gaps():
-    last = bert_gaps[masked["steps"]]
-    assert gpt_gaps[causal["steps"]].gap.nats <= 0.30
-    assert last.gap.nats <= 0.70
-    assert last.loss.nats < levels["masked"]["two words"]
+    assert gpt_end.gap.nats <= 0.30
+    assert bert_end.gap.nats <= 0.70
+    assert bert_end.loss.nats < levels["masked"]["two words"]
+    assert abs(bert_end.floor.nats - levels["masked"]["floor"]) < 1e-9
 
 
 def after_live_why_run():
-    assert levels["masked"]["floor"] < both
+    assert levels["masked"]["floor"] < next_floor
 
 
-def after_sliders_explorer():
-    explorer.temperature.value = 0.3
-    assert "temperature 0.30" in explorer.status.value
-    explorer.temperature.value = 1.0
+def after_scrub_view():
+    """The slider shows what generate_text and fill_mask say with the kept models."""
+    from helpers.fill_mask import fill_mask
+    from helpers.generation import generate_text
+
+    assert len(scrubber.moments) == 12
+    for position in (6, 12, 1):
+        scrubber.number.value = position
+        gpt_then, bert_then = (
+            list(training.models.values())[position - 1]
+            for training in (gpt_training, bert_training)
+        )
+        written = generate_text(gpt_then, "What is a", 24, temperature=0.8, seed=1)
+        assert scrubber.moments[position - 1][0].said == written
+        word = fill_mask(bert_then, blank, 1)[0].token
+        assert blank.replace("[MASK]", word) in scrubber.status.value
+    first, last = scrubber.moments[0], scrubber.moments[-1]
+    for before, after in zip(first, last, strict=True):
+        assert sum(bar.probability for bar in after.bars) > 0.5
+        assert sum(bar.probability for bar in before.bars) < 0.1
+
+
+def after_surprise_view():
+    from helpers.explorers.surprise import token_surprises
+
+    above = []
+    for lm in moments.values():
+        found = token_surprises(lm, story, causal["genres"])
+        above.append(sum(token.nats - token.unavoidable for token in found))
+    assert above == sorted(above, reverse=True)
+    unavoidable = sum(token.unavoidable for token in found)
+    assert abs(unavoidable + pocketweb.log_prob(story, causal["genres"])) < 1e-6
 
 
 def after_first_kinds_draw():
-    end = by_kind[causal["steps"]]
-    assert end["function words"] < end["facts"]
-    assert end["function words"] < end["results"]
+    end = by_kind[640]
+    assert end["function words"] < end["agreement"] < end["facts"] < end["results"]
+    assert by_kind[64]["results"] < by_kind[8]["results"] - 2
+    assert abs(end["results"] - math.log(10)) < 0.6
 
 
-def after_visible_run():
-    assert tried["80/10/10"][0] > tried["always [MASK]"][0] + 0.1
-    assert tried["80/10/10"][1] < tried["80/10/10"][0] - 0.1
+def after_rate_run():
+    from helpers.lab import tables
+
+    at_first = tables.read("mask_rates").query("steps == 250 and seed == 0")
+    for rate, gap in zip((0.15, 0.40), pair.values(), strict=True):
+        assert abs(at_first[at_first.mask_rate == rate].gap.item() - gap) < 0.15
 
 
-def after_overfit_loop():
-    assert read[-1] < floor < min(unread) < unread[-1] - 0.1
+def after_rate_table():
+    assert (paired["pairs"] >= 3).all()
+    assert paired["difference"].is_monotonic_decreasing
+    assert paired["difference"][250] > 0.3 > 0.1 > paired["difference"][1000]
+    assert paired["difference"][1000] > 2 * paired["standard error"][1000]
+
+
+def after_overfit_draw():
+    assert read[-1] < own_floor
+    assert min(unread) < unread[-1] - 0.1
+
+
+def after_per_text_run():
+    per_token, per_text = per_vocabulary["nats per token"], per_vocabulary["nats per text"]
+    assert per_token["500 pieces"] < per_token["whole words"] - 0.05
+    assert per_text["500 pieces"] > per_text["whole words"] + 0.5
+    assert per_text.min() > per_vocabulary["floor, nats per text"].min()

@@ -6,53 +6,80 @@ def after_live_draw():
 
 
 def after_shipped_mine():
-    assert (abs(beside.gap_yours / beside.gap_shipped - 1) < 0.1).tolist() == [True] * 5, beside
+    ratio = beside["gap, yours"] / beside["gap, shipped"]
+    assert (abs(ratio - 1) < 0.1).tolist() == [True] * 5, beside
 
 
-def after_straight_run():  # at the largest number of tokens
-    assert stretches.decades[3.3] >= 1.3
-    assert stretches["R²"][3.3] >= 0.98
+def after_straight_run():
+    left, right = (slopes[name] for name in stretches)
+    assert (left < right).all()
+    assert left.is_monotonic_decreasing
+    assert right.is_monotonic_decreasing
+
+
+def after_depth_slopes():
+    two_layers = slope_between(start, "2 layers, width 32")
+    assert slope_between("2 layers, width 16", start) < two_layers - 0.1
+    assert two_layers < slope_between(start, "3 layers, width 32") < 0
+    assert abs(depth.gap["3 layers, width 24"] / depth.gap[start] - 1) < 0.05
+
+
+def after_fit_truth():
+    assert low < floor < free.E < high
+    assert below < 0.5
+    assert high - low > used.gap.min()
 
 
 def after_fit_pocket():
-    assert floor < loss
+    assert floor < pocket_loss < free.E
 
 
 def after_held_show():
-    assert abs(predicted["off, %"]["floor known"]) < 10
+    mean = misses["mean miss"]
+    assert mean["ruler, last 4 sizes"] < mean["law, floor known"] < mean["ruler, last 7 sizes"]
+    assert abs(misses.loc["law, floor known"].iloc[3:5]).max() < 10
+    assert misses.loc["law, floor known"].iloc[0] > 100 / 3
+    assert abs(mean["law, floor known"] - mean["same as the next smaller"]) < 3
+
+
+def after_ten_run():
+    percent = 100 * (1 - after / before)
+    assert abs(percent - [16.8, 9.0, 4.5, 2.1]).max() < 0.1
 
 
 def after_residual_luck():
     assert seeds.size().tolist() == [3] * 16
-    assert luck < misses.median()
+    assert luck < middle
 
 
 def after_pull_run():
     assert abs(pulled["held-out gap off, %"]).max() < 40
 
 
+def after_iso_line():
+    assert abs(np.polyfit(np.log(compute), np.log(six_n_d), 1)[0] - counts.iloc[0, 2]) < 0.02
+
+
 def after_iso_tokens():
-    assert 15 < min(best["tokens per parameter"]) < max(best["tokens per parameter"]) < 30
+    assert 15 < min(each) < max(each) < 30
 
 
-def after_masked_run():
-    assert families["masked"].alpha < families["causal"].alpha
-
-
-def after_write_pocket_run():
-    for one in (pocket, load_masked_lm("pocket-bert", device="cpu")):
-        p = [given.probabilities[0] for given in answer(one, asked)]
-        assert np.mean(np.log(p)) < np.mean(np.log(best)) + 0.1, one.name
+def after_masked_differ():
+    found = pd.DataFrame(differ, index=["value", "low", "high"]).T
+    inside = (found.low < 0) & (found.high > 0)
+    assert inside.tolist() == [False, True, True, True], found
 
 
 def after_real_run():
-    sizes_of = {name: compute_optimal(law, GOPHER)[0] for name, law in published.items()}
+    sizes_of = optimum["N, billion"]
     assert sizes_of["refitted"] > 2.2 * sizes_of["as printed"]
+    assert sizes_of["refitted to all 245 points"] > 1.3 * sizes_of["refitted"]
 
 
 def after_real_models():
-    each = trained.D / trained.N
-    assert each["GPT-3"] < 2 < 19 < each["Chinchilla"] < 21 < each["Llama-3-70B"]
+    ratio = trained["D / N"].round(1)
+    assert ratio[["Llama-2-70B", "Llama-3-70B"]].tolist() == [28.6, 214.3]
+    assert ratio["GPT-3"] < 2 < ratio["Chinchilla"] == 20
 
 
 def after_cost_widget():
@@ -65,9 +92,3 @@ def after_cost_widget():
     small_one, large_one = training_cost(billion_params=7), training_cost()
     assert small_one["loss"] > large_one["loss"]
     assert abs(small_one["days"] * 10 / large_one["days"] - 1) < 1e-9
-
-
-def after_silent_table():
-    echo, falling = exact["echo of 4 words"].tolist(), gap.tolist()
-    assert falling == sorted(falling, reverse=True)
-    assert max(echo[:4]) < 0.05 < 0.5 < max(echo[4:8])

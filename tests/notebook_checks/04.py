@@ -1,7 +1,7 @@
 """What must hold in 04_emergent_abilities.ipynb; see `tests/support/notebook_checks.py`."""
 
 
-def after_echo_check():
+def after_echo_moments():
     assert shares["two layers"].iloc[-1] > 0.85
     assert shares["one layer"].iloc[-1] < 0.45
     assert moment(two, 0.8) - moment(two, 0.2) < steps / 5
@@ -14,21 +14,38 @@ def after_echo_loss():
     assert fall(half - 50, half + 50) > 2 * fall(half - 150, half - 50)
 
 
-def after_head_run():
-    assert after.induction[1] > 3 * after.induction_chance > after.induction[0]
-    assert before.induction[1] < 2 * before.induction_chance
+def after_echo_seeds_run():
+    end, jumped = (
+        trained.pivot(index=["layers", "rate"], columns="seed", values=name)
+        for name in ("right", "jump_step")
+    )
+    assert end.loc[2, rate].min() > 0.9
+    assert jumped.loc[2, rate].notna().all()
+    assert max(end.loc[1, rate].max(), end.loc[2, 10 * rate].max()) < 0.5
 
 
-def after_rate_run():
-    assert smoothed(hot)[-1] < 0.5
+def after_surgery_view():
+    from helpers.lab.echo import LOOKS, surgery
+
+    assert surgery(two_layers).accuracy > 0.95
+    assert surgery(two_layers, LOOKS[:1]).accuracy < 0.1
+    assert surgery(two_layers, LOOKS[1::2]).accuracy > 0.8
+
+
+def after_surgery_seeds_run():
+    by_cut = operated.pivot(index="cut", columns="seed", values="right")
+    assert by_cut.loc["nothing"].min() > 0.95
+    blocked, alone = by_cut.loc["layer 1, at the word before"], by_cut.loc["both, at all else"]
+    assert blocked.drop(3).max() < 0.1 < 0.5 < blocked[3]
+    assert alone.drop(3).min() > 0.9 > 0.1 > alone[3]
 
 
 def after_sweep_widget():
+    rulers = RulerExplorer(adders)
     exact = rulers.view.value
     rulers.ruler.value = "token probability"
     assert rulers.view.value != exact
     assert "token probability: sums of 1 digit" in rulers.status.value
-    rulers.ruler.value = "exact match"
 
 
 def after_sweep_numbers():
@@ -36,37 +53,32 @@ def after_sweep_numbers():
         by_adders["sums of 3 digits", ruler].tolist()
         for ruler in ("exact match", "token probability")
     )
-    assert max(match[:5]) < 0.05
-    assert probability[4] > 1.4 * probability[0]
+    assert max(match[:5]) < 0.05 < 0.5 < max(match[5:])
+    assert probability[1] > 1.8 * probability[0]
+    assert max(probability[1:5]) < 1.05 * min(probability[1:5])
+    assert max(probability[5:]) > 3 * probability[4]
 
 
 def after_sweep_seeds_run():
-    over_half = (by_seed > 0.5).sum(axis=1)
-    assert sorted(over_half) == [0, *[1] * 7, 2]
-
-
-def after_sweep_general_run():
-    assert max(by_general["sums of 2 digits", "exact match"]) < 0.1
-
-
-def after_law_predict():
-    for ability in ("sums of 2 digits", "sums of 3 digits"):
-        p, share = (by_adders[ability, ruler] for ruler in ("token probability", "exact match"))
-        assert (abs(predicted(ability, p) - share) < 0.4).tolist() == [True] * 8
+    narrow, wide = (by_seed.loc[some].stack().dropna() for some in (slice(24), slice(32, None)))
+    assert (len(narrow), len(wide)) == (16, 11)
+    assert narrow.max() < 0.14
+    assert (wide > 0.9).sum() == len(wide) - 1
 
 
 def after_stays_run():
-    for ability in ("sums of 1 digit", "sums of 2 digits", "echo of 4 words"):
-        assert min(sharpest(ability, ruler) for ruler in RULERS) > 2 / 7, ability
-        assert sharpest(ability, "exact match") > 0.6, ability
+    for seed in (0, 1, 2):
+        for ruler in ("exact match", "token probability"):
+            share, where = largest_step("sums of 2 digits", ruler, seed)
+            assert share > most
+            assert where == "24 to 32"
+        for ruler in ("edit distance", "Brier score"):
+            assert largest_step("sums of 3 digits", ruler, seed)[0] < most
 
 
-def after_moments_run():
-    match, token = (
-        lines[f"width 64, {ruler}"][1].tolist() for ruler in ("exact match", "token probability")
-    )
-    assert match[-2] < 0.1 < 0.8 < match[-1]
-    assert token[-2] > 3 * token[2]
+def after_mirror_run():
+    assert table.loc[("2 digits", "no"), "sums"] == 171
+    assert table.loc[("2 digits", "too"), "right, %"] == 100
 
 
 def after_few_control():
@@ -79,10 +91,31 @@ def after_few_control():
     assert abs(right.mean - 0.5) < 4 * right.standard_error
 
 
+def after_few_two():
+    assert probability["both together"].mean() > 0.98
+    assert abs(probability["right label"].mean() - 0.5) < 0.1
+
+
 def after_few_sizes_run():
     right, wrong = (by_size.loc[f"few-shot, 7 examples{end}"] for end in ("", ", wrong labels"))
     assert (abs(right - wrong) < 0.2).tolist() == [True] * 8
     assert max(right) < 0.65
+
+
+def after_who_run():
+    means = who["mean"].tolist()
+    assert max(means[:-1]) < 0.1 < who.chance.iloc[0] < means[-1]
+
+
+def after_who_pocket():
+    assert np.mean(named) > 0.95
+    assert np.mean(right) > 0.8
+
+
+def after_cot_chart():
+    small = steps_add[(steps_add.billions == 8)].loc["PaLM"]
+    assert abs(small.gained) < 1.1 * small["standard error"]
+    assert (steps_add.gained > 0).tolist() == (steps_add.billions > 60).tolist()
 
 
 def after_pair_table():

@@ -64,13 +64,51 @@ def after_topp_explorer():
     nucleus.temperature.value = 1.0
 
 
+def after_topp_measure():
+    """At 1.5 the ranges of the two cuts meet; at 2 that of top-k lies above, and differs less."""
+    found = pd.DataFrame(rows).set_index(["temperature", "cut"])
+    top_k, top_p = found.loc[(1.5, "top-k 10")], found.loc[(1.5, "top-p 0.9")]
+    assert min(top_k["possible, %"], top_p["possible, %"]) > 90
+    assert top_k["from, %"] < top_p["to, %"]
+    assert top_p["from, %"] < top_k["to, %"]
+    top_k, top_p = found.loc[(2.0, "top-k 10")], found.loc[(2.0, "top-p 0.9")]
+    assert top_p["to, %"] < top_k["from, %"]
+    assert top_p["different, %"] > top_k["different, %"]
+
+
 def after_ties_run():
     assert distribution(torch.tensor([3.0, 3.0, 1.0]), top_k=1).tolist() == [0.5, 0.5, 0.0]
 
 
-def after_zero_beams():
-    one, four = (pocketweb.log_prob(text) for text in texts.values())
-    assert one < four
+def after_best_tree():
+    """*That is all.* has almost twelve times the chance of the greedy text."""
+    whole = text_tree(pocket, "What is a").text
+    assert "0.401 %: No mouse is needed. (greedy)" in whole
+    assert "4.71 %: That is all. (beam search with 4, exact)" in whole
+
+
+def after_best_why():
+    found = pocketweb.next_token(shared)
+    assert [round(chance, 6) for chance in found.values()] == [0.2] * 5
+    assert list(pocketweb.next_token(shared + " That").values()) == [1.0]
+    model = {c.token: c.probability for c in next_token_probabilities(pocket, shared)}
+    assert model[" No"] > model[" That"]
+    assert len(pocketweb.next_token(shared + " No")) > 10
+
+
+def after_best_cat():
+    assert "(greedy, beam search with 4, exact)" in text_tree(pocket, "The cat").text
+
+
+def after_best_write():
+    tree = text_tree(pocket, "Write a").text
+    assert "(greedy, beam search with 4)" in tree
+    assert "Serve hot. (exact)" in tree
+    assert pocketweb.next_token("Write a")[" haiku"] > 0.5
+
+
+def after_best_story():
+    assert "exact)" not in text_tree(pocket, "Once upon a time", most=5_000).text
 
 
 def after_context_run():

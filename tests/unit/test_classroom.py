@@ -22,8 +22,6 @@ from tests.tools.store_outputs import LIVE_VIEW, tags
 
 NOTEBOOKS = minutes.notebooks()
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
-# Minutes of reading of pages that are too long; shorten them, then take them out here.
-LONG_CORE, LONG_WHOLE = {"05": 24}, {"03": 68, "04": 68}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -50,10 +48,8 @@ def test_the_printed_minutes_are_the_counted_ones(path):
 
 
 def test_a_core_path_takes_twenty_minutes_and_a_notebook_an_hour(path):
-    core_at_most = LONG_CORE.get(path.stem[:2], minutes.CORE_AT_MOST)
-    whole_at_most = LONG_WHOLE.get(path.stem[:2], minutes.WHOLE_AT_MOST)
-    assert minutes.reading(path, core=True) <= core_at_most, minutes.count(path, core=True)
-    assert minutes.reading(path) <= whole_at_most, minutes.count(path)
+    assert minutes.reading(path, core=True) <= minutes.CORE_AT_MOST, minutes.count(path, core=True)
+    assert minutes.reading(path) <= minutes.WHOLE_AT_MOST, minutes.count(path)
 
 
 def test_what_counts_as_a_minute():

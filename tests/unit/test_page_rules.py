@@ -1,8 +1,5 @@
 """What holds for every page: a frame that helps, one order, optional sections that say so, and code
 in view that is for the reader.
-
-Some pages do not keep a rule yet. A table names them with today's number, so that they can only
-get better: lower the number with the page, and take it out at last.
 """
 
 import ast
@@ -18,9 +15,6 @@ from tests.tools.minutes import tags
 
 NOTEBOOKS = minutes.notebooks()
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
-SHARE_TODAY = {"04": 0.66}  # of the lines in view; two thirds elsewhere
-READER_TODAY = {}  # lines for the reader
-WIDE_TODAY = {"02": 39, "03": 6, "04": 12}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -212,14 +206,12 @@ def test_the_core_answers_what_it_asks(notebook):
 def test_lines_in_view_are_for_the_reader(notebook, path):
     n, counted = path.stem[:2], lines_in_view.count(notebook)
     least = lines_in_view.READER_AT_LEAST.get(n, lines_in_view.READER_ELSEWHERE)
-    assert counted["reader"] >= READER_TODAY.get(n, least), counted
-    share = SHARE_TODAY.get(n, lines_in_view.SHARE_AT_LEAST)
-    assert lines_in_view.share(counted) >= share, counted
+    assert counted["reader"] >= least, counted
+    assert lines_in_view.share(counted) >= lines_in_view.SHARE_AT_LEAST, counted
 
 
-def test_lines_in_view_are_narrow(notebook, path):
-    wide = lines_in_view.wide_lines(notebook)
-    assert len(wide) <= WIDE_TODAY.get(path.stem[:2], 0), wide
+def test_lines_in_view_are_narrow(notebook):
+    assert lines_in_view.wide_lines(notebook) == []
 
 
 @pytest.mark.parametrize(

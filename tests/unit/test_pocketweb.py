@@ -171,6 +171,41 @@ def assert_floor(expected, log_probs):
     assert abs(found.nats - expected) < 4 * found.standard_error, (found, expected)
 
 
+def test_the_likeliest_document_is_that_of_brute_force():
+    asked = 0
+    for n in range(4):
+        for prefix in {tokens[:n] for tokens in by_hand()}:
+            fits = {t: p for t, p in by_hand().items() if t[: len(prefix)] == prefix}
+            tokens, log_p, grown = small().likeliest("".join(prefix), 10**6)
+            assert tokens[-1] == END
+            assert math.exp(log_p) == pytest.approx(max(fits.values()) / sum(fits.values()))
+            assert fits[prefix + tokens[:-1]] == pytest.approx(max(fits.values()))
+            assert grown >= len(tokens)
+            asked += 1
+    assert asked > 10
+
+
+def test_a_search_that_gives_up_says_what_no_text_exceeds():
+    whole = small().likeliest("", 10**6)
+    stopped = small().likeliest("", 2)
+    assert stopped[0] is None
+    assert stopped[1] >= whole[1]
+    assert stopped[2] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "sentence"),
+    [
+        (("Colourless green ideas",), ValueError, "cannot write 'Colourless green ideas'"),
+        (("What is a", 0), ValueError, "most must be a whole number from 1"),
+        (("What is a", 1.5), TypeError, "most must be a whole number"),
+    ],
+)
+def test_a_search_that_cannot_begin(arguments, error, sentence):
+    with pytest.raises(error, match=sentence):
+        pocketweb.likeliest(*arguments)
+
+
 def test_small_samples_follow_the_reference():
     counts = Counter(document.tokens for document in small().sample(20_000, seed=2))
     assert counts.keys() <= by_hand().keys()

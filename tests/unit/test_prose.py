@@ -1,7 +1,6 @@
 """Plain English: no turn that reads as translated, and sentences that can be read aloud.
 
-What a pattern finds is in `tests/support/prose.py`. A page that is not rewritten yet has today's
-count in `TODAY`, which can only shrink: lower it with the page, and take it out at last.
+What a pattern finds is in `tests/support/prose.py`.
 """
 
 import pytest
@@ -10,8 +9,6 @@ from tests.support import prose
 from tests.support.notebook_plugin import ROOT
 from tests.tools.minutes import notebooks
 
-TODAY = {"02": 10, "03": 9, "04": 9, "05": 1}  # turns in the page
-LONG_SHARE_TODAY = {"04": 0.155}  # of sentences over 24 words on the core path
 LESSONS = sorted((ROOT / "helpers" / "data" / "lessons").glob("*.toml"))
 READ_BESIDE = ("README.md", "notebooks/teaching_guide.md")
 TRANSLATED = [  # from what readers stumbled over
@@ -61,20 +58,17 @@ def test_sentences_are_measured():
     assert len(prose.too_long(text)) == 1
 
 
-def hold(measured, long_share=prose.LONG_SHARE_AT_MOST):
+def hold(measured):
     """Fail where the sentences of a text are too long."""
     assert measured.too_long == 0, measured
     assert measured.mean <= prose.MEAN_AT_MOST, measured
-    assert measured.long_share <= long_share, measured
+    assert measured.long_share <= prose.LONG_SHARE_AT_MOST, measured
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
 def test_a_notebook_reads_plainly(path):
-    whole, name = prose.page(path), path.stem[:2]
-    found = prose.turns(whole)
-    assert len(found) <= TODAY.get(name, 0), "\n".join(found)
-    core = prose.measure(prose.page(path, core=True))
-    hold(core, LONG_SHARE_TODAY.get(name, prose.LONG_SHARE_AT_MOST))
+    assert prose.turns(prose.page(path)) == []
+    hold(prose.measure(prose.page(path, core=True)))
 
 
 @pytest.mark.parametrize("name", READ_BESIDE)

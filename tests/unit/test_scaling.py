@@ -14,12 +14,12 @@ from helpers.lab.scaling import (
     ScalingLaw,
     compute_optimal,
     difference,
-    exact_training_flops,
     fit_power_law,
     fit_scaling_law,
     predict_loss,
     training_flops,
 )
+from tests.support.flops import exact_training_flops
 
 CONSTANTS = ("E", "A", "alpha", "B", "beta")
 

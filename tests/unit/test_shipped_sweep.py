@@ -155,3 +155,20 @@ def test_every_point_has_its_abilities(sweep):
     answers = tables.read("abilities").query("reads == 'all'")
     assert set(answers.ruler) == set(RULERS)
     assert len(answers) == len(sweep) * len(RULERS) * answers.ability.nunique()
+
+
+def test_below_the_step_nobody_is_named():
+    """As notebook 04 says: naming one of the people at random would score far more."""
+    wanted = "reads == 'all' and objective == 'causal' and seed == 0 and rate_factor == 1"
+    who = tables.read("abilities").query(f"{wanted} and ability == 'who did what to whom'")
+    most = who.query("ruler == 'exact match' and tokens == tokens.max()").set_index("d_model")
+    assert most["mean"].drop(96).max() < 0.1 < 0.4 < most.chance.min()
+    assert most["mean"][96] > most.chance[96] + 3 * most.standard_error[96]
+
+
+def test_the_largest_of_seven_random_pieces():
+    """What notebook 04 holds its largest steps against."""
+    largest = np.random.default_rng(0).dirichlet(np.ones(7), 200_000).max(axis=1)
+    assert largest.mean() == pytest.approx(sum(1 / n for n in range(1, 8)) / 7, abs=0.002)
+    assert round(largest.mean(), 2) == 0.37
+    assert round(np.quantile(largest, 0.95), 2) == 0.56

@@ -152,6 +152,24 @@ def test_rows_of_another_loop_stay(swept, tmp_path):
         pd.testing.assert_frame_equal(*twins)
 
 
+def test_rows_of_other_points_stay_and_none_comes_twice(swept, tmp_path):
+    run_sweep(swept / "work", tmp_path, TINY[1:])
+    for plan in (TINY[:1], TINY):
+        run_sweep(swept / "work", tmp_path, plan)
+        for name in ("sweep", "abilities"):
+            here, all_points = table(tmp_path / f"{name}.csv"), table(swept / f"{name}.csv")
+            assert len(here) == len(all_points)
+            assert {row["tokens"] for row in here} == {row["tokens"] for row in all_points}
+
+
+def test_the_further_seeds_are_shipped():
+    shipped = tables.read("abilities", loop=LOOP).query("reads == 'sums'")
+    found = set(zip(shipped.d_model, shipped.seed, shipped.n_head, strict=True))
+    assert found == {(run.d_model, run.seed, run.n_head) for run in sweep.MORE_SEEDS}
+    assert shipped.groupby(["d_model", "seed"]).tokens.nunique().eq(4).all()
+    assert {run.name for run in sweep.MORE_SEEDS}.isdisjoint(run.name for run in PLAN)
+
+
 def test_the_plan_is_as_large_as_promised():
     names = [(run.name, tokens) for run in PLAN for tokens in run.tokens]
     assert len(names) == len(set(names))

@@ -2,13 +2,27 @@
 
 import argparse
 
-from tests.tools.make_data import card, fine_tuning, floors, record, sweep
+from tests.tools.make_data import (
+    card,
+    fine_tuning,
+    floors,
+    mask_rates,
+    masks,
+    pages,
+    record,
+    surgery,
+    sweep,
+)
 
 MAKERS = {
     "card": card,
     "fine_tuning": fine_tuning,
     "floors": floors,
+    "mask_rates": mask_rates,
+    "masks": masks,
+    "pages": pages,
     "record": record,
+    "surgery": surgery,
     "sweep": sweep,
 }
 

@@ -29,7 +29,7 @@ from helpers._plumbing.files import DATA, writable_folder, written_whole
 from helpers.lab.abilities import ITEMS, RULERS, answer, score
 from helpers.lab.evaluation import gap_to_floor, unseen
 from helpers.lab.pretraining import LOOP, pretrain
-from helpers.lab.scaling import exact_training_flops
+from tests.support.flops import exact_training_flops
 from tests.tools.make_data import write_table
 
 SIZES = {  # layers, width, heads
@@ -53,6 +53,8 @@ HIGHEST_RATE = {
 }  # at twice this rate the smallest masked model learned nothing
 TOKENS_PER_STEP = 1024
 COOLED = 1 / 6  # share of a point's tokens read at a falling rate
+KEY = ["objective", "n_layer", "d_model", "n_head", "seed", "tokens", "rate_factor", "reads"]
+KEY += ["loop", "ability", "ruler"]  # what tells the rows of both tables apart
 EXAM = {
     "causal": (1000, 1.0),
     "masked": (800, 0.15),
@@ -85,12 +87,17 @@ class Run(NamedTuple):
         return None if self.reads == "all" else (self.reads,)
 
 
+def adder(width, seed):
+    """A run that reads nothing but sums, which all of PocketWeb teaches far too slowly."""
+    return Run("causal", 2, width, max(1, width // 16), seed, TOKENS[1:5], reads="sums")
+
+
 ADDERS = tuple(
-    Run("causal", 2, width, max(1, width // 16), seed, TOKENS[1:5], reads="sums")
+    adder(width, seed)
     for seed in (0, 1, 2)
     for width in (8, 12, 16, 20, 24, 32, 48, 64)
     if seed == 0 or width >= 32
-)  # read nothing but sums, which all of PocketWeb teaches far too slowly for these sizes
+)
 PLAN = (
     *(Run("causal", *size) for size in SIZES["causal"]),
     *(Run("masked", *size, tokens=TOKENS[:5]) for size in SIZES["masked"]),
@@ -106,6 +113,10 @@ PLAN = (
 AGAIN = tuple(
     Run(objective, *size, tokens=TOKENS[1:3])
     for objective, size in itertools.product(SIZES, ((2, 16, 1), (3, 32, 1)))
+)
+MORE_SEEDS = (  # of ADDERS, around the size at which they begin to add
+    *(adder(width, seed) for width in (8, 12, 16, 20, 24) for seed in (1, 2)),
+    *(adder(width, 3) for width in (24, 32, 48)),
 )
 
 
@@ -234,7 +245,10 @@ def add_arguments(parser):
         "--folder", type=Path, default=Path("sweep"), help="checkpoints and points (default: sweep)"
     )
     again = "train only a few points, to compare this loop with the one that made all of them"
-    parser.add_argument("--again", action="store_true", help=again)
+    plans = parser.add_mutually_exclusive_group()
+    plans.add_argument("--again", dest="plan", action="store_const", const=AGAIN, help=again)
+    more = "train only further seeds of the models that read sums alone"
+    plans.add_argument("--more", dest="plan", action="store_const", const=MORE_SEEDS, help=more)
     parser.add_argument(
         "--output",
         type=Path,
@@ -256,11 +270,11 @@ def run(arguments):
     ):
         os.environ.pop(name, None)  # each trains models of its own
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", rank)
-    run_sweep(arguments.folder, arguments.output, AGAIN if arguments.again else PLAN)
+    run_sweep(arguments.folder, arguments.output, arguments.plan or PLAN)
 
 
 def _write_tables(folder, output, plan):
-    """Write what the folder holds; rows of other versions of the loop stay as they are."""
+    """Write what the folder holds; rows of other points stay as they are."""
     files = [_point_file(folder, run, tokens) for run in plan for tokens in run.tokens]
     points = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
@@ -268,6 +282,8 @@ def _write_tables(folder, output, plan):
     of_all = [point["point"] for point in points if point["point"]["reads"] == "all"]
     for name, rows in (("sweep", of_all), ("abilities", answers)):
         path = output / f"{name}.csv"
-        others = pd.read_csv(path, skiprows=1) if path.exists() else pd.DataFrame({"loop": []})
-        table = pd.concat([others[others.loop != LOOP], pd.DataFrame(rows)], ignore_index=True)
+        before = pd.read_csv(path, skiprows=1) if path.exists() else pd.DataFrame({"loop": []})
+        table = pd.concat([before, pd.DataFrame(rows)], ignore_index=True)
+        key = [name for name in KEY if name in table]
+        table = table.drop_duplicates(key, keep="last")
         write_table(path, f"python -m tests.tools.make_data sweep; on {machine}", table)
