@@ -5,6 +5,7 @@ a page with the commands, and a check for the day before.
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 from helpers._plumbing.checkpoints import find
@@ -33,7 +34,8 @@ def gather_room(folder, models=()):
         _fetch_wheels(part)
         files = {path.relative_to(part).as_posix(): path for path in sorted(part.rglob("*"))}
         for name in ("README.md", "check.py"):
-            page = filled_in(f"room/{name}.txt", files=files, models=models)
+            values = {"files": files, "models": models, "python": sys.version_info[:3]}
+            page = filled_in(f"room/{name}.txt", **values)
             (part / name).write_text(page, encoding="utf-8")
     return Path(folder)
 

@@ -236,6 +236,8 @@ def test_the_check_knows_which_wheels_fit(copy, run, tmp_path, monkeypatch):
         ("py3-none-macosx_11_0_universal2", False),
     ]:
         assert bool(fits(f"a-1.0-{tag}.whl")) == right, tag
+    names.update(FETCHED_WITH=(*sys.version_info[:2], 99))
+    assert any("99 that fetched the wheels: update it" in one for one in names["missing"]())
     wheel(tmp_path / "new" / "wheels", "quartz", "cp27-cp27m-win_amd64")
     assert any("no wheel of quartz for Python 3.12" in one for one in names["missing"]())
 
