@@ -3,9 +3,9 @@
 Here it is decided what is said, and by whom. Instructions for what a room without a kernel does
 not have (controls, cells, a terminal) are left out, and so is the place where a guess meets its
 result. Remarks about the notebook, and the answers of quizzes with their reasons, are the speaker's
-notes. Code is left out, except that of cells with the tag `talk-code`, and a program that the text
-announces. `helpers/data/classroom/talk.html` decides in the browser
-what stands where: it measures the blocks, and begins a new slide where one is full.
+notes. Code is left out, except that of cells with the tag `talk-code` and what the text announces.
+`helpers/data/classroom/talk.html` decides in the browser what stands where: it measures the blocks,
+and begins a new slide where one is full.
 """
 
 import re
@@ -17,16 +17,15 @@ from nbconvert.filters import markdown2html
 from helpers._plumbing.classroom import lessons_asked, notebook_paths, page_written
 
 ABSENT = re.compile(  # what nobody can do or see where no notebook runs
-    r"""\W*(?:(?:then|now|first|next|or|and),?\ )*(?:move|press|click|drag|tick|untick|scroll|type
-        |go\ back|watch|run|open|hover|slide|change|pick\ another|come\ back|before\ that)\b
-    |.*\b(?:sliders?|buttons?|shift\+enter|box(?:es)?|dropdown|run\ all|in\ a\ (?:terminal|shell)
+    r"""(?ix)\W*(?:(?:then|now|first|next|or|and),?\ )*(?:move|press|click|drag|tick|untick|scroll
+        |type|go\ back|watch|run|open|hover|slide|change|pick\ another|come\ back|before\ that)\b
+    |.*\b(?:sliders?|buttons?|shift\+enter|box(?:es)?|dropdown|run\ all
         |cells?\ (?:below|above)|(?:next|this|last|following)(?:\ two)?\ cells?)\b
-    |.*\*\*(?:step|write|start\ over|bet|next\ text)\*\*|\*\*It\ needs\*\*""",
-    re.IGNORECASE | re.VERBOSE,
+    |.*\*\*(?:step|write|start\ over|bet|next\ text)\*\*|\*\*It\ needs\*\*"""
 )
+ANNOUNCED = "programs look like this|This is all you need"  # in the text above a program
 SPOKEN = re.compile(r".*\bminutes(?:\*\* to read| more)\b|The rest is optional|Next:")
 LEANING = re.compile(r"\W*(?:It|Its|They|Their|This|That|These|There|Then|Each|Until|The cells)\b")
-ANNOUNCED = re.compile(r"\b(?:programs look like this|This is all you need)\b")
 ENDS = re.compile(r"(?:(?<=[.?:])|(?<=[.?:]\*)|(?<=[.?:]\*\*))(?<!\.\.\.)\s+(?=[\W_]*[A-Z])")
 
 
@@ -58,21 +57,20 @@ def said_in(cells):
     Kinds: "prose" and "notes" with HTML, "output" with HTML, "printed" and "code" with text, "quiz"
     and "guess" with a lesson. Quizzes of optional sections come last.
     """
-    said, asked, heading, before = [], [], "", ""
-    for cell in cells:
+    said, asked, heading = [], [], ""
+    for i, cell in enumerate(cells):
         if cell.cell_type == "markdown" and cell.source.startswith("#"):
             heading = cell.source.partition("\n")[0]
         if "core" in cell.metadata.get("tags", []) and heading != "## Run this first":
-            said += _by_cell(cell, ANNOUNCED.search(before))
+            said += _by_cell(cell, re.search(ANNOUNCED, cells[i - 1].source))
         elif cell.cell_type == "code":
             asked += [("quiz", one) for one in lessons_asked(cell, "quiz")]
-        before = cell.source
     return said + [("prose", "<h2>Check yourself</h2>")] * bool(asked) + asked
 
 
 def _by_cell(cell, announced):
     if cell.cell_type == "markdown":
-        source = re.sub(r"^```.*?^```", "`...`", cell.source, flags=re.DOTALL | re.MULTILINE)
+        source = re.sub(r"(?s)In a terminal, type:\s+```.*?```", "", cell.source)
         return [both for block in re.split(r"\n{2,}", source) for both in _by_block(block)]
     if asked := [(kind, one) for kind in ("quiz", "guess") for one in lessons_asked(cell, kind)]:
         return asked
@@ -93,8 +91,8 @@ def _by_block(block):
         >>> _by_block("Move the slider. It is blue. A bar grows. Next: notebook 06.")
         [('notes', '<p>Next: notebook 06.</p>\\n'), ('prose', '<p>A bar grows.</p>\\n')]
     """
-    if block.startswith(("#", "|", "$$")):
-        return [("prose", markdown2html(block))]
+    if block.startswith(("#", "|", "$$", "```")):
+        return [("code", block[4:-4]) if block[0] == "`" else ("prose", markdown2html(block))]
     shown, spoken = [], []
     for line in [] if block.startswith("[![") else block.splitlines():
         mark, text = re.fullmatch(r"(\s*(?:\d+\. |[-*] )?)(.*)", line).groups()

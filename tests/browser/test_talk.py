@@ -193,8 +193,8 @@ def test_what_is_announced_stays_with_its_announcement(small_talk):
     assert "Five things:" not in slides[1]
 
 
-def test_code_that_is_not_shown_is_not_announced(small_talk):
-    slides, page = small_talk("## One\n\nA word. Here is a list:\n\n```\nls\n```\n\nAnother word.")
+def test_what_is_not_shown_is_not_announced(small_talk):
+    slides, page = small_talk("## One\n\nA word. Here is a list:\n\nAnother word.")
     assert slides[1] == "One\n\nA word.\n\nAnother word."
     assert page.evaluate("slides[1].querySelector('aside').textContent") == "Here is a list:"
 

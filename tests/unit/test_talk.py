@@ -56,7 +56,6 @@ def test_only_the_core_is_shown():
         ("1. Drag the slider.\n2. Read it.", "Read it.", ""),
         ("**Step** does four things, and **Write** repeats them:", "", ""),
         ("`f` in the next cells is it. Its `n` counts. A bar.", "A bar.", ""),
-        ("A word. In a terminal, type:", "A word.", ""),
         ("Each of the next two cells takes a minute.", "", ""),
         ("It is big. Press the button. Until then, read. For all.", "It is big. For all.", ""),
         ("The rest is optional. Next: [x](x.ipynb).", "", "The rest is optional. Next: x."),
@@ -85,6 +84,13 @@ def test_code_is_on_the_slides_that_ask_for_it():
     cell = code("y = 2", "core", "talk-code")
     cell.outputs = [printed]
     assert said(code("x = 1", "core"), cell) == [("code", "y = 2"), ("printed", "7\n")]
+
+
+def test_a_block_of_the_text_is_shown_but_not_what_is_for_a_terminal():
+    cell = markdown(
+        "A word. In a terminal, type:\n\n```\nls\n```\n\nA rule:\n\n```\na: b\n```", "core"
+    )
+    assert said(cell) == [("prose", "A word."), ("prose", "A rule:"), ("code", "a: b")]
 
 
 def test_a_program_that_the_text_announces_is_shown():
