@@ -12,7 +12,10 @@ from helpers._plumbing.talk import write_talk
 from tests.tools import minutes
 
 NUMBERS = [path.stem[:2] for path in minutes.notebooks()]
-UNSET = r"\$\$|\\(cdot|frac|log|exp|times)|Run the notebook|Run it to"  # on no slide
+UNSET = (  # on no slide
+    r"\$\$|\\(cdot|frac|log|exp|times)|Run the notebook|Run it to|[Bb]utton"
+    r"|In a terminal|appear here"
+)
 SLIDE = {"width": 1120, "height": 630}
 MEASURE = """() => {
     const slide = document.querySelector('.now'), frame = slide.getBoundingClientRect()
@@ -190,12 +193,18 @@ def test_what_is_announced_stays_with_its_announcement(small_talk):
     assert "Five things:" not in slides[1]
 
 
-def test_code_that_is_not_shown_is_not_announced(small_talk):
-    slides, page = small_talk(
-        "## One\n\nA word. In a shell, type:\n\n```\nls\n```\n\nAnother word."
-    )
+def test_what_is_not_shown_is_not_announced(small_talk):
+    slides, page = small_talk("## One\n\nA word. Here is a list:\n\nAnother word.")
     assert slides[1] == "One\n\nA word.\n\nAnother word."
-    assert page.evaluate("slides[1].querySelector('aside').textContent") == "In a shell, type:"
+    assert page.evaluate("slides[1].querySelector('aside').textContent") == "Here is a list:"
+
+
+def test_the_notes_of_a_guess_say_what_comes(offline, tmp_path):
+    page, _ = talk_of("05", offline, tmp_path)
+    notes = page.evaluate("""slides.filter(one => one.querySelector('.guess'))
+        .map(one => one.querySelector('.guess').parentElement.innerHTML)""")
+    assert len(notes) == 2
+    assert "Then comes: Line chart of % of 48 texts against temperature" in notes[1]
 
 
 def test_every_worksheet_is_one_page(offline, tmp_path):
