@@ -33,9 +33,8 @@ def fill_script(lm, text, n, targets, several):
     """Print the n likeliest tokens of the blanks in a text, or those of some targets."""
     targets = f", targets={targets}" if targets else ""
     found = "found" if several else "[found]"
-    return _loading(lm, "pipeline") + SCRIPTS["fill"].format(
-        text=text, n=n, targets=targets, found=found
-    )
+    asked = SCRIPTS["fill"].format(text=text, n=n, targets=targets, found=found)
+    return _loading(lm, "pipeline") + asked
 
 
 def reading_script(causal, left, masked, blanked):
