@@ -24,7 +24,7 @@ def labelled(box, slider, to_box):
     box.observe(follow, names="value")
     follow()
     slider.readout = False
-    slider.layout = {"flex": "1 1 150px", "width": "auto", "min_width": "120px"}
+    slider.layout = {"flex": "1 1 60px", "min_width": "60px", "margin": "2px 8px"}
     layout = {"flex": "1 1 auto", "width": "330px", "min_width": "0", "max_width": "100%"}
     return widgets.HBox([sized(box), slider], layout=layout)
 

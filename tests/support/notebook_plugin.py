@@ -151,6 +151,8 @@ def order(item):
 def pytest_collection_modifyitems(items):
     for item in items:
         if is_notebook_cell(item):
+            # nbval allows 5 seconds between two messages: too few on a busy machine
+            item.output_timeout = item.config.option.nbval_cell_timeout
             kinds = {
                 kind for output in item.cell.get("outputs", []) for kind in output.get("data", {})
             }
