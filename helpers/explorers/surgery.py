@@ -40,7 +40,7 @@ class SurgeryExplorer(Explorer):
         self.children = [row(*self.looks.values()), self.status, self.view]
         self._draw()
         shown = ((), LOOKS[:1], LOOKS[1::2])
-        self.still = self._pictured([headed(*self._page(cut)) for cut in shown])
+        self.still = self._pictured([headed(*self._page(cut)) for cut in shown], basis=700)
 
     def _show(self):
         cut = [look for look, box in self.looks.items() if not box.value]
