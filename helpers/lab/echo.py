@@ -8,6 +8,7 @@ Left out: PocketWeb, whose echo games are one genre among many and are asked by
 `helpers.lab.abilities`.
 """
 
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -101,12 +102,21 @@ def train_echo(n_layer, learning_rate=1e-3, steps=1000, seed=0):
     return model, history
 
 
+@contextmanager
+def _attending(model, how):
+    """Another way to compute attention, without gradients; the default one again after it."""
+    model.set_attn_implementation(how)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.set_attn_implementation("sdpa")
+
+
 def attention(model, ids):
     """The attention of all layers [layers, games, places, places]: a row looks at the columns."""
-    model.set_attn_implementation("eager")  # the default one is quicker and keeps no weights
-    with torch.no_grad():
+    with _attending(model, "eager"):  # the default one is quicker and keeps no weights
         weights = model(ids, output_attentions=True).attentions
-    model.set_attn_implementation("sdpa")
     return torch.stack(weights)[:, :, 0]
 
 
@@ -157,11 +167,9 @@ def surgery(model, cut=(), n=100, seed=0):
     aims = dict(zip(LOOKS, (before, ~before, after, ~after), strict=True))
     kept = [aim & (look not in cut) for look, aim in aims.items()]
     weights = []  # of each layer [games, 64, 64]
-    model.set_attn_implementation("cut")
-    with torch.no_grad():
+    with _attending(model, "cut"):
         layers = [kept[0] | kept[1], kept[2] | kept[3]]
         logits = model(ids, kept=layers, weights=weights).logits[:, :-1][certain]
-    model.set_attn_implementation("sdpa")
     looks = {
         look: (weights[n // 2] * aim)[:, :-1][certain].sum(-1).mean().item()
         for n, (look, aim) in enumerate(aims.items())
