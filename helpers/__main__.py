@@ -36,21 +36,12 @@ SHELL_WORDS = {  # what the sentences for Python say, and what is said here
 }
 
 NEW = {"folder": "a new folder"}
+WITH_MODELS = NEW | {"models": "real ones to take along, such as gpt2"}
 TEACHERS = {  # command: the module of _plumbing, its function, what it does, and its arguments
     "talk": ("talk", "write_talk", "write slides, one file", {"number": "of a notebook: 05"}),
     "worksheets": ("classroom", "write_worksheets", "write a page of A4 for each notebook", {}),
-    "handout": (
-        "classroom",
-        "write_handout",
-        "copy the notebooks without outputs and answers",
-        NEW,
-    ),
-    "room": (
-        "room",
-        "gather_room",
-        "gather all that a room without a network needs",
-        NEW | {"models": "real ones to take along, such as gpt2"},
-    ),
+    "handout": ("classroom", "write_handout", "copy the notebooks, no outputs or answers", NEW),
+    "room": ("room", "gather_room", "gather what a room without a network needs", WITH_MODELS),
 }
 
 

@@ -18,7 +18,7 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from helpers._plumbing.words import repeated, visible
+from helpers._plumbing.words import plain_number, repeated, visible
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -127,10 +127,8 @@ def _plain_series(series, *log_axes):
     plain = {}
     for label, points in series.items():
         xs, ys = plain[label] = [
-            [getattr(v, "item", lambda v=v: v)() for v in axis] for axis in points
+            [plain_number(v, f"A point of {label!r}", Real) for v in axis] for axis in points
         ]
-        if strange := [v for v in (*xs, *ys) if not isinstance(v, Real)]:
-            raise TypeError(f"A point of {label!r} must be a number, not {strange[0]!r}.")
         if not xs or len(xs) != len(ys):
             found = f"The series {label!r} has {len(xs)} xs and {len(ys)} ys"
             raise ValueError(f"{found}: give as many, at least one.")

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 from helpers._plumbing.checkpoints import PURPOSE, is_short_memory
-from helpers._plumbing.words import shown, warn
+from helpers._plumbing.words import plain_number, shown, warn
 
 LOWEST_TEMPERATURE = 0.001  # divided by less, logits leave the range of 32-bit numbers
 LONGEST_TOKEN = 128  # characters; that of GPT-2 and above that of most
@@ -192,15 +192,3 @@ def warn_of_unknown_words(lm, text):
     if words := lm.unknown_words(text):
         named = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
         warn(f"{lm.name} has never seen: {named}. It reads them byte by byte.")
-
-
-def plain_number(value, name, kind):
-    """A scalar of Python, NumPy or PyTorch as Python's int or float; all else is refused."""
-    plain = value.item() if getattr(value, "ndim", None) == 0 else value
-    if isinstance(plain, bool) or not isinstance(plain, kind):
-        whole = "whole " if kind is Integral else ""
-        raise TypeError(f"{name} must be a {whole}number, not {shown(value)}.")
-    try:
-        return int(plain) if kind is Integral else float(plain)
-    except OverflowError:
-        return math.inf

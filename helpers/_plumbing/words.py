@@ -1,9 +1,11 @@
-"""How sentences show what comes from outside: values, errors, warnings."""
+"""What comes from outside, in sentences and as plain numbers: values, errors, warnings."""
 
 import html
+import math
 import sys
 import unicodedata
 import warnings
+from numbers import Integral
 
 
 def printable(text):
@@ -82,3 +84,15 @@ def warn(sentence):
     while frame.f_back and frame.f_globals["__name__"].startswith("helpers."):
         frame, level = frame.f_back, level + 1
     warnings.warn(printable(sentence), stacklevel=level)
+
+
+def plain_number(value, name, kind):
+    """A scalar of Python, NumPy or PyTorch as Python's int or float; all else is refused."""
+    plain = value.item() if getattr(value, "ndim", None) == 0 else value
+    if isinstance(plain, bool) or not isinstance(plain, kind):
+        whole = "whole " if kind is Integral else ""
+        raise TypeError(f"{name} must be a {whole}number, not {shown(value)}.")
+    try:
+        return int(plain) if kind is Integral else float(plain)
+    except OverflowError:
+        return math.inf

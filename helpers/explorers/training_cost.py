@@ -12,7 +12,7 @@ from numbers import Real
 
 import ipywidgets as widgets
 
-from helpers._plumbing.checks import plain_number
+from helpers._plumbing.words import plain_number
 from helpers.charts import Picture
 from helpers.explorers._bars import headed, status_html
 from helpers.explorers._controls import labelled, row

@@ -15,8 +15,8 @@ from numbers import Real
 import numpy as np
 from scipy.optimize import minimize, nnls
 
-from helpers._plumbing.checks import check_whole_number, plain_number
-from helpers._plumbing.words import shown
+from helpers._plumbing.checks import check_whole_number
+from helpers._plumbing.words import plain_number, shown
 
 DELTA = 1e-3  # of the Huber loss: in log units, so a misfit above 0.1 % counts only linearly
 EXPONENTS = (0.1, 0.2, 0.3, 0.45, 0.65, 0.9, 1.3)  # the grid of starts for alpha and for beta
