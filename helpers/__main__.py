@@ -180,11 +180,9 @@ def _pretrain(options, rest):
     """Hand the rest of the command line to the module that knows its own options."""
     from helpers.lab import pretraining
 
-    parser = argparse.ArgumentParser(
-        prog="python -m helpers pretrain",
-        description=pretraining.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    as_it_is, about = argparse.RawDescriptionHelpFormatter, pretraining.__doc__
+    look = {"description": about, "formatter_class": as_it_is}
+    parser = argparse.ArgumentParser(prog="python -m helpers pretrain", **look)
     pretraining.add_arguments(parser)
     given = parser.parse_args(rest)
     vars(options).update(vars(given))  # the names that sentences about them use

@@ -24,6 +24,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", (0, (1, 1.2)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
 INK, FAINT = "#222222", "#767676"
+PADDING = 0.15  # inches around a figure
 
 
 class Picture:
@@ -58,7 +59,7 @@ def describe(fig, alt):
     """
     file = io.BytesIO()
     fig.savefig(
-        file, format="png", dpi=144, bbox_inches="tight", pad_inches=0.15, facecolor="white"
+        file, format="png", dpi=144, bbox_inches="tight", pad_inches=PADDING, facecolor="white"
     )
     data, width = base64.b64encode(file.getvalue()).decode(), round(fig.get_figwidth() * 96)
     image = (
@@ -114,9 +115,9 @@ def line_chart(
     scales = ["log" if log else "linear" for log in (log_x, log_y)]
     ax.set(xscale=scales[0], yscale=scales[1], ylim=y_limits)
     for axis in [axis for axis, log in ((ax.xaxis, log_x), (ax.yaxis, log_y)) if log]:
-        _number_plainly(axis)
-    _clean(ax, x_label, y_label)
-    _label_ends(ax, ends)
+        number_plainly(axis)
+    clean(ax, x_label, y_label)
+    label_ends(ax, ends)
     return describe(fig, _described(series, x_label, y_label, floor, floor_label))
 
 
@@ -141,7 +142,7 @@ def _plain_series(series, *log_axes):
     return plain
 
 
-def _number_plainly(axis):
+def number_plainly(axis):
     """Ticks of a logarithmic axis: plain numbers as long as anybody can read them."""
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
@@ -150,7 +151,8 @@ def _number_plainly(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
-def _clean(ax, x_label, y_label):
+def clean(ax, x_label, y_label):
+    """Label the axes of a matplotlib plot, and take away all lines that it does not need."""
     ax.set_xlabel(x_label, color=INK)
     # Read from left to right, unlike a turned label
     ax.set_title(y_label, loc="left", fontsize=10, color=INK)
@@ -161,23 +163,15 @@ def _clean(ax, x_label, y_label):
     ax.set_axisbelow(True)
 
 
-def _label_ends(ax, labels):
-    """Write each label beside the end of its line, moved up where it would cover the one below."""
+def label_ends(ax, labels):
+    """Write each (x, y, label, colour) beside that end of a line, above what it would cover."""
     lowest = float("-inf")
     for x, y, label, colour in sorted(labels, key=lambda end: ax.transData.transform(end[:2])[1]):
         height = ax.transData.transform((x, y))[1] / ax.figure.dpi * 72  # in points
         place = lowest = max(height, lowest + 12)
-        ax.annotate(
-            label,
-            (x, y),
-            xytext=(8, place - height),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            fontsize=9.5,
-            fontweight="bold",
-            annotation_clip=False,
-        )
+        where = {"xytext": (8, place - height), "textcoords": "offset points"}
+        look = {"va": "center", "color": colour, "fontsize": 9.5, "fontweight": "bold"}
+        ax.annotate(label, (x, y), annotation_clip=False, **where, **look)
 
 
 def _described(series, x_label, y_label, floor, floor_label):

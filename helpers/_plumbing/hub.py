@@ -100,13 +100,8 @@ def fetch(name, *patterns):
         "HF_HUB_DISABLE_XET": "1",  # plain HTTP, in which every byte is seen to arrive
     }
     command = [sys.executable, "-m", "helpers._plumbing.hub", name, *patterns]
-    pipes = {
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.STDOUT,
-        "text": True,
-        "errors": "replace",
-    }
-    transfer = subprocess.Popen(command, env=os.environ | settings, **pipes)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "errors": "replace"}
+    transfer = subprocess.Popen(command, env=os.environ | settings, text=True, **pipes)
     try:
         _follow(transfer, name)
     finally:
@@ -221,9 +216,8 @@ def _refusal(error):
     if status == 401 and get_token() and not isinstance(error, GatedRepoError):
         return f"token {hub} does not accept your token: it has expired, or is mistyped"
     if isinstance(error, RepositoryNotFoundError):
-        return (
-            f"unknown {hub} has no model of that name, or shows it only to some who are logged in"
-        )
+        only = "or shows it only to some who are logged in"
+        return f"unknown {hub} has no model of that name, {only}"
     wait = error.response.headers.get("Retry-After")
     again = f" and wants to be asked again in {wait} seconds" if wait else ""
     return f"refused {hub} answered with error {status}{again}"
@@ -235,11 +229,8 @@ def _bring_missing(name, sizes, commit):
     for folder in ("blobs", "refs"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     with _alone(home / "transfer.lock"):
-        missing = [
-            file
-            for file in sizes
-            if not isinstance(try_to_load_from_cache(name, file, revision=commit), str)
-        ]
+        here = {file: try_to_load_from_cache(name, file, revision=commit) for file in sizes}
+        missing = [file for file, path in here.items() if not isinstance(path, str)]
         total = sum(sizes[file] or 0 for file in missing)
         begun = sum(part.stat().st_size for part in home.glob("blobs/*.part"))
         _check_space(home, total - begun)
@@ -252,9 +243,8 @@ def _bring_missing(name, sizes, commit):
 
 def _check_space(cache, needed):
     if needed > (free := shutil.disk_usage(cache).free):
-        raise OSError(
-            errno.ENOSPC, f"{needed / 1e6:,.0f} MB are to come, {free / 1e6:,.0f} MB are free"
-        )
+        why = f"{needed / 1e6:,.0f} MB are to come, {free / 1e6:,.0f} MB are free"
+        raise OSError(errno.ENOSPC, why)
 
 
 @contextmanager

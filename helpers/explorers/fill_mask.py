@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import ipywidgets as widgets
 
-from helpers._plumbing.checks import check_text, check_whole_number
+from helpers._plumbing.checks import check_text
 from helpers._plumbing.words import visible
 from helpers.charts import Picture
 from helpers.explorers._bars import (
@@ -127,24 +127,6 @@ def _text_html(view):
     shown = next(parts) + "".join(f"{blank_html(n)}{part}" for n, part in enumerate(parts, 1))
     hidden = re.sub(r"\S+", lambda word: hidden_html("_" * len(word[0])), visible(view.hidden))
     return f'<p class="lmm-sees" style="{SEES}">{shown}<span aria-hidden="true">{hidden}</span></p>'
-
-
-def fill_mask_picture(lm, text, targets=None, right_words=None):
-    """What `FillMaskExplorer` shows, as it stands still, for a page without a kernel: a `Picture`.
-
-    `right_words` says how many words to the right of the first blank the model sees; by default
-    all. Errors are those of `fill_mask`, and a ValueError for a `right_words` that the text does
-    not have.
-
-    Example:
-        >>> lm = load_masked_lm("pocket-bert")
-        >>> "0 of 3 words" in fill_mask_picture(lm, "The [MASK] sat on it", right_words=0).text
-        True
-    """
-    views = _views(lm, text, targets)
-    last = len(views) - 1
-    n = last if right_words is None else check_whole_number(right_words, "right_words", 0, last)
-    return _one_view(lm, views[n], _axis(lm, views))
 
 
 def _one_view(lm, view, end):

@@ -31,8 +31,9 @@ TITLES = {"gpt2": "GPT-2", "bert-base-uncased": "BERT"}
 def recording(text, kind="causal", file=RECORDED):
     """What a real model wrote, and its likeliest tokens after the text or in its blank.
 
-    Returns a `Picture`, labelled with the model and the date; an empty one where no model of the
-    kind is recorded.
+    Where nothing is known of the text, or it went on from it, all that it wrote follows. Returns a
+    `Picture`, labelled with the model and the date; an empty one where no model of the kind is
+    recorded.
 
     Example:
         >>> recording("Once upon a time, in a small village").text[:38]
@@ -47,8 +48,21 @@ def recording(text, kind="causal", file=RECORDED):
         bars.append(Bar("all others", 1 - sum(bar.probability for bar in bars), is_token=False))
         lines = ", ".join(f"{bar.label!r} {bar.probability:.1%}" for bar in bars)
         pictures.append(headed(f"the token {where} {text!r}", Picture(bars_html(bars), lines)))
-    pictures += [_card(one) for one in kept["texts"]]
+    if not pictures or text in [one["prompt"] for one in kept["texts"]]:
+        pictures += [_card(one) for one in kept["texts"]]
     return _labelled(kept, "".join(picture.html for picture in pictures), pictures)
+
+
+def recorded_choices(file=RECORDED):
+    """What the recorded causal model made of notebook 04's labels: {prompts: [right, the two]}.
+
+    The two: how probable the two labels were together.
+
+    Example:
+        >>> list(recorded_choices())[0]
+        '0 examples'
+    """
+    return json.loads(file.read_text(encoding="utf-8"))["causal"]["choices"]
 
 
 def recorded_chat(file=RECORDED):

@@ -28,24 +28,6 @@ STILL_TEMPERATURES = (0.3, 1.0, 2.0)
 LAST_SEED = 2**31 - 4  # that a box can hold, with three more for *Four seeds*
 
 
-def sampling_picture(lm, prompt, temperature=0.8, top_k=50, top_p=None):
-    """The bars of `SamplingExplorer` as they stand still, for a page without a kernel.
-
-    Returns a `Picture`. Errors are those of `generate_text`.
-
-    Example:
-        >>> lm = load_causal_lm("pocket-gpt2")
-        >>> "temperature 0.80" in sampling_picture(lm, "Once upon a").text
-        True
-    """
-    knobs = check_sampling(temperature, top_k, top_p, lm)
-    place = reach(lm, prompt, encode(lm, prompt))
-    bars, sentence, caption = bars_at(lm, place, *knobs)
-    lines = [f"the token after {prompt!r} by {lm.name}; {sentence}", *bar_lines(bars)]
-    page = status_html(sentence) + bars_html(bars, caption, axis_at(place, bars))
-    return Picture(page, "\n".join(lines))
-
-
 def _three_temperatures(lm, place, *cuts):
     """The bars of a place at three temperatures on one axis, as pictures."""
     drawn = {t: bars_at(lm, place, t, *cuts, shown=8) for t in STILL_TEMPERATURES}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import ipywidgets as widgets
 
-from helpers.charts import Picture, line_chart, text_cards
+from helpers.charts import Picture, text_cards
 from helpers.explorers._bars import Bar, axis_end, bar_lines, bars_html, headed, side_by_side
 from helpers.explorers._controls import labelled, row
 from helpers.explorers._explorer import Explorer
@@ -16,18 +16,16 @@ from helpers.generation import generate_text, next_token_probabilities
 from helpers.lab import pocketweb
 
 TOKENS = 6  # of the truth, each with a bar
-SMALL_CURVE = '<div style="max-width:240px">{}</div>'
 WRITTEN = {"max_new_tokens": 24, "temperature": 0.8, "seed": 1}
 
 
 class Moment(NamedTuple):
     """What a model said at a saved step."""
 
-    heading: str  # which model, and when
+    heading: str  # which model, when, and its loss on the texts of the next step
     text: object  # Picture of the prompt with what the model added, or put into the blank
     bars: list  # of Bar
     others: str  # what is left for all other tokens
-    curve: Picture  # the loss over all steps, with a mark at this one
     said: str  # the text alone
 
 
@@ -62,15 +60,11 @@ def _moments(name, training, text):
     truth, moments = known(text, training.genres), []
     if not truth:
         raise ValueError(f"PocketWeb cannot write {text!r} in the genres that the {name} reads.")
-    steps, losses = zip(*((it["step"], it["loss"]) for it in training.history), strict=True)
     for step, lm in training.models.items():
         said, card, chances = ask(lm, text, list(truth)[:TOKENS])
-        x = max(1, step)  # an axis of powers has no 0
-        lines = {"loss": (steps, losses), f"step {step}": ([x, x], [losses[x - 1], 0.4])}
-        look = {"log_x": True, "y_limits": (0, 9)}
-        curve = line_chart(lines, "steps", f"loss of the {name}, nats per token", **look)
-        heading = f"{name} after {step:,} steps"
-        moments.append(Moment(heading, card, *_bars(chances, truth), curve, said))
+        loss = training.history[min(step, len(training.history) - 1)]["loss"]
+        heading = f"{name} after {step:,} step{'s' * (step != 1)}, loss {loss:.2f} nats"
+        moments.append(Moment(heading, card, *_bars(chances, truth), said))
     return moments
 
 
@@ -94,7 +88,7 @@ class TrainingExplorer(Explorer):
         >>> gpt, bert = (watched((0, 1), objective=kind, **small) for kind in ("causal", "masked"))
         >>> explorer = TrainingExplorer(gpt, bert, "What is a", "The cat sat on the [MASK].")
         >>> explorer.number.value = 2
-        >>> "GPT after 1 steps" in explorer.status.value
+        >>> "GPT after 1 step, " in explorer.status.value
         True
     """
 
@@ -119,8 +113,7 @@ class TrainingExplorer(Explorer):
     def _show(self):
         moments = self.moments[self.number.value - 1]
         shown = zip(moments, self._ends, strict=True)
-        pages = [_moment_html(*one) + SMALL_CURVE.format(one[0].curve.html) for one in shown]
-        self.view.value = side_by_side(pages)
+        self.view.value = side_by_side([_moment_html(*one) for one in shown])
         return (". ".join(f"{moment.heading}: {moment.said}" for moment in moments),)
 
     def _picture(self, n):

@@ -123,22 +123,11 @@ def _table(inputs):
     return f'<table style="max-width:756px;line-height:1.4">{rows}</table>', sentence, lines
 
 
-def training_cost_picture(**inputs):
-    """What `TrainingCostExplorer` shows, as it stands still: a `Picture`.
-
-    Inputs and errors are those of `training_cost`.
-
-    Example:
-        >>> "3.15e+23" in training_cost_picture(billion_params=175, billion_tokens=300).text
-        True
-    """
-    table, sentence, lines = _table(
-        {name: start for name, (_, start, *_) in INPUTS.items()} | inputs
-    )
-    return Picture(
-        status_html(sentence) + table,
-        "\n".join(f"{name}: {value} = {f}" for name, value, f, _ in lines),
-    )
+def _page(inputs):
+    """The sentence and the table as a `Picture`."""
+    table, sentence, lines = _table(inputs)
+    text = "\n".join(f"{name}: {value} = {formula}" for name, value, formula, _ in lines)
+    return Picture(status_html(sentence) + table, text)
 
 
 class TrainingCostExplorer(Explorer):
@@ -166,13 +155,13 @@ class TrainingCostExplorer(Explorer):
         self._draw_on(*self.inputs.values())
         self.children = [row(*pairs), self.status, self.table]
         self._draw()
-        self.still = self._pictured(
-            [
-                headed(name, training_cost_picture(billion_params=n, billion_tokens=d))
-                for name, (n, d) in MODELS.items()
-            ]
-        )
+        start, size = self._inputs(), ("billion_params", "billion_tokens")
+        sizes = ((name, start | dict(zip(size, of, strict=True))) for name, of in MODELS.items())
+        self.still = self._pictured([headed(name, _page(inputs)) for name, inputs in sizes])
 
     def _show(self):
-        self.table.value, sentence, _ = _table({name: b.value for name, b in self.inputs.items()})
+        self.table.value, sentence, _ = _table(self._inputs())
         return (sentence,)
+
+    def _inputs(self):
+        return {name: box.value for name, box in self.inputs.items()}

@@ -88,19 +88,10 @@ def echoes(n_words, n_items, seed=0):
     """
     check_whole_number(n_words, "n_words")
     _check_drawing(n_items, seed)
-    words = sorted(
-        {
-            word
-            for text in pocketweb.sample(300, 0, ["echo"])
-            for word in re.findall(r"\b[a-z]+", text)
-        }
-    )
-    rng = random.Random(seed)
+    said = "\n".join(pocketweb.sample(300, 0, ["echo"]))
+    words, rng = sorted(set(re.findall(r"\b[a-z]+", said))), random.Random(seed)
     phrases = (" ".join(rng.choices(words, k=n_words)) for _ in range(n_items))
-    return [
-        Item(f"Echo: {phrase}. {phrase}.", f" {phrase}", len(words) ** -n_words)
-        for phrase in phrases
-    ]
+    return [Item(f"Echo: {it}. {it}.", f" {it}", len(words) ** -n_words) for it in phrases]
 
 
 def few_shot(n_examples, n_items, seed=0, right_labels=True):
@@ -121,25 +112,23 @@ def few_shot(n_examples, n_items, seed=0, right_labels=True):
     """
     check_whole_number(n_examples, "n_examples", 0, MOST_EXAMPLES)
     _check_drawing(n_items, seed)
-    rng, items = random.Random(seed), []
+    rng, items, texts = random.Random(seed), [], _texts("examples", seed)
+    while len(items) < n_items:
+        lines = [line.rsplit(": ", 1) for line in next(texts).split("\n")][: n_examples + 1]
+        labels = sorted({label for _, label in lines[:-1]})
+        if len(lines) <= n_examples or len(labels) < min(LABELLED, n_examples):
+            continue
+        *examples, (asked, answer) = lines
+        said = [(name, label if right_labels else rng.choice(labels)) for name, label in examples]
+        prompt = "\n".join([*(f"{name}: {label}" for name, label in said), f"{asked}:"])
+        items.append(Item(prompt, f" {answer}", 1 / (LABELLED if examples else LABELS)))
+    return items
+
+
+def _texts(genre, seed):
+    """Texts of a genre without end."""
     for round in itertools.count():
-        for text in pocketweb.sample(500, seed * 1000 + round, ["examples"]):
-            lines = [line.rsplit(": ", 1) for line in text.split("\n")][: n_examples + 1]
-            labels = sorted({label for _, label in lines[:-1]})
-            if (
-                len(lines) <= n_examples
-                or len(labels) < min(LABELLED, n_examples)
-                or len(items) == n_items
-            ):
-                continue
-            *examples, (asked, answer) = lines
-            said = [
-                (name, label if right_labels else rng.choice(labels)) for name, label in examples
-            ]
-            prompt = "\n".join([*(f"{name}: {label}" for name, label in said), f"{asked}:"])
-            items.append(Item(prompt, f" {answer}", 1 / (LABELLED if examples else LABELS)))
-        if len(items) == n_items:
-            return items
+        yield from pocketweb.sample(500, seed * 1000 + round, [genre])
 
 
 def story_questions(n_items, seed=0):
@@ -154,15 +143,12 @@ def story_questions(n_items, seed=0):
         True
     """
     _check_drawing(n_items, seed)
-    items = []
-    for round in itertools.count():
-        for text in pocketweb.sample(500, seed * 1000 + round, ["role"]):
-            found = re.fullmatch(r"(.* Who [^?]*\?)( [A-Z]\w*)\.", text, re.DOTALL)
-            if found and len(items) < n_items:
-                names = set(re.findall(r"\b[A-Z][a-z]+", found[1])) - {"Then", "Who"}
-                items.append(Item(found[1], found[2], 1 / len(names)))
-        if len(items) == n_items:
-            return items
+    items, texts = [], _texts("role", seed)
+    while len(items) < n_items:
+        if found := re.fullmatch(r"(.* Who [^?]*\?)( [A-Z]\w*)\.", next(texts), re.DOTALL):
+            names = set(re.findall(r"\b[A-Z][a-z]+", found[1])) - {"Then", "Who"}
+            items.append(Item(found[1], found[2], 1 / len(names)))
+    return items
 
 
 ITEMS = {  # ability: its items
@@ -171,7 +157,7 @@ ITEMS = {  # ability: its items
     "sums of 3 digits": lambda: sums(3, 200),
     "echo of 4 words": lambda: echoes(4, 200),
     **{f"few-shot, {k} examples": lambda k=k: few_shot(k, 200) for k in (0, 1, 3, 5, 7)},
-    "few-shot, 7 examples, wrong labels": lambda: few_shot(7, 200, right_labels=False),
+    "few-shot, 7 examples, random labels": lambda: few_shot(7, 200, right_labels=False),
     "who did what to whom": lambda: story_questions(200),
 }
 
@@ -212,12 +198,8 @@ def _in_tokens(lm, item):
     whole = lm.tokenizer(item.prompt + item.answer, add_special_tokens=False).input_ids
     start = next((n for n in range(len(ids)) if ids[n : n + len(whole)] == whole), None)
     right = whole[len(bare) :]
-    if (
-        start is None
-        or not right
-        or whole[: len(bare)] != bare
-        or lm.tokenizer.unk_token_id in right
-    ):
+    own = right and whole[: len(bare)] == bare and lm.tokenizer.unk_token_id not in right
+    if start is None or not own:
         cannot = f"{lm.name!r} has no tokens of their own for the answer {shown(item.answer)}"
         raise ValueError(f"{cannot} to {shown(item.prompt)}. Ask another model, or other items.")
     return ids[: start + len(bare)], right, ids[start + len(whole) :]

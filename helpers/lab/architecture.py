@@ -94,11 +94,8 @@ def build_model(objective, tokenizer, n_layer=4, d_model=128, n_head=4):
         return GPT2LMHeadModel(GPT2Config(activation_function="gelu_pytorch_tanh", **shared))
     shared |= {"initializer_range": 0.02, "max_position_embeddings": CONTEXT, "type_vocab_size": 1}
     shared |= {"hidden_size": d_model, "num_hidden_layers": n_layer, "num_attention_heads": n_head}
-    shared |= {
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-        "pad_token_id": tokenizer.pad_token_id,
-    }
+    shared |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    shared |= {"pad_token_id": tokenizer.pad_token_id}
     return BertForMaskedLM(
         BertConfig(intermediate_size=4 * d_model, hidden_act="gelu_pytorch_tanh", **shared)
     )

@@ -72,23 +72,11 @@ def train_echo(n_layer, learning_rate=1e-3, steps=1000, seed=0):
         [0, 1]
     """
     torch.manual_seed(seed)
-    shape = {
-        "vocab_size": N_WORDS + 1,
-        "n_positions": N_TOKENS,
-        "n_embd": WIDTH,
-        "n_layer": n_layer,
-        "n_head": 1,
-    }
-    shape |= {
-        "bos_token_id": 0,
-        "eos_token_id": 0,
-        "resid_pdrop": 0.0,
-        "embd_pdrop": 0.0,
-        "attn_pdrop": 0.0,
-    }
-    model = GPT2LMHeadModel(
-        GPT2Config(initializer_range=0.1, activation_function="gelu_pytorch_tanh", **shape)
-    )
+    shape = {"vocab_size": N_WORDS + 1, "n_positions": N_TOKENS, "n_embd": WIDTH}
+    shape |= {"n_layer": n_layer, "n_head": 1, "activation_function": "gelu_pytorch_tanh"}
+    shape |= {"bos_token_id": 0, "eos_token_id": 0, "initializer_range": 0.1}
+    shape |= {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    model = GPT2LMHeadModel(GPT2Config(**shape))
     optimizer, history = torch.optim.AdamW(model.parameters(), lr=learning_rate, fused=True), []
     for step in range(steps):
         ids, certain = games(BATCH, seed=seed * 1_000_003 + step)

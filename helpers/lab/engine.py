@@ -213,11 +213,9 @@ class Language:
                 found[item].append((weight, (rest, env, tuple(text + item for text in opened))))
             elif kind is Expand:
                 probabilities, _, outcomes, places = self._options(item, dict(env))
-                able = (
-                    range(len(outcomes))
-                    if wanted is None
-                    else (*places.get(wanted, ()), *places.get(None, ()))
-                )
+                able = range(len(outcomes))
+                if wanted is not None:
+                    able = (*places.get(wanted, ()), *places.get(None, ()))
                 for place in able:
                     items, variable, value = outcomes[place]
                     bound = _bind(env, variable, value) if variable else env
@@ -227,19 +225,16 @@ class Language:
             elif item.opens:
                 todo.append((weight, rest, env, (*opened, "")))
             else:
-                todo.append(
-                    (weight, rest, _bind(env, item.variable, opened[-1].strip()), opened[:-1])
-                )
+                bound = _bind(env, item.variable, opened[-1].strip())
+                todo.append((weight, rest, bound, opened[:-1]))
         return found
 
     def _after(self, derivation, token):
         """[(probability, Derivation), ...] once the token is written."""
         if token not in derivation.after:
-            found = (
-                self._expand(derivation.state, token)[token]
-                if _may_write(derivation.state[0], token)
-                else ()
-            )
+            found = ()
+            if _may_write(derivation.state[0], token):
+                found = self._expand(derivation.state, token)[token]
             derivation.after[token] = [(p, self._derivation(*state)) for p, state in found]
         return derivation.after[token]
 
@@ -278,11 +273,8 @@ class Language:
                     if right is None:
                         out[token] += weight * p
                     elif _may_write(state[0], right):
-                        out[token] += (
-                            weight
-                            * p
-                            * self._future(self._derivation(*state), tokens, start, known)
-                        )
+                        after = self._future(self._derivation(*state), tokens, start, known)
+                        out[token] += weight * p * after
         return out
 
     def log_prob(self, text):

@@ -80,11 +80,8 @@ def model_log_probs(lm, exam, batch_tokens=8192):
         raise ValueError(f"This exam needs {needed}; {lm.name!r} is another. Use a pocket model.")
     for index, (document, positions) in enumerate(zip(exam.documents, exam.positions, strict=True)):
         ids = lm.tokenizer(document.text + pocketweb.END).input_ids
-        rows += (
-            [(index, positions, ids)]
-            if exam.objective == "causal"
-            else [(index, [p], ids) for p in positions]
-        )
+        asked = [positions] if exam.objective == "causal" else [[p] for p in positions]
+        rows += [(index, one, ids) for one in asked]
     if (longest := max((len(ids) for *_, ids in rows), default=0)) > lm.context:
         reads = f"{lm.name!r} reads at most {lm.context:,}"
         raise ValueError(f"A document has {longest:,} tokens, and {reads}. Leave it out.")
@@ -95,10 +92,8 @@ def model_log_probs(lm, exam, batch_tokens=8192):
         rows, batch = rows[:-size], rows[-size:]
         for (index, positions, _), values in zip(batch, _score(lm, batch), strict=True):
             found[index] |= dict(zip(positions, values, strict=True))
-    return [
-        [values[p] for p in positions]
-        for values, positions in zip(found, exam.positions, strict=True)
-    ]
+    asked = zip(found, exam.positions, strict=True)
+    return [[values[p] for p in positions] for values, positions in asked]
 
 
 @torch.inference_mode()
@@ -111,19 +106,17 @@ def _score(lm, batch):
         if not causal:
             inputs[row, positions[0] + 1] = lm.tokenizer.mask_token_id
     mask = (inputs != lm.tokenizer.pad_token_id).long()
-    logits = lm.model(
-        input_ids=inputs.to(lm.model.device), attention_mask=mask.to(lm.model.device)
-    ).logits
-    logits = checked_logits(lm, logits).cpu()
+    on_device = {
+        "input_ids": inputs.to(lm.model.device),
+        "attention_mask": mask.to(lm.model.device),
+    }
+    logits = checked_logits(lm, lm.model(**on_device).logits).cpu()
     for row, (_, positions, ids) in enumerate(batch):
         # The start stands in front
         asked = torch.tensor(positions) if causal else torch.tensor(positions) + 1
         targets = torch.tensor([ids[p + 1] for p in positions])
-        yield (
-            torch.log_softmax(logits[row, asked].double(), -1)
-            .gather(-1, targets[:, None])[:, 0]
-            .tolist()
-        )
+        log_probs = logits[row, asked].double().log_softmax(-1)  # [asked, vocab]
+        yield log_probs.gather(-1, targets[:, None])[:, 0].tolist()
 
 
 class Gap(NamedTuple):

@@ -84,7 +84,7 @@ def after_mirror_run():
 def after_few_control():
     seven = "few-shot, 7 examples"
     right, wrong = (
-        score(stored[name], RULERS["exact match"]) for name in (seven, f"{seven}, wrong labels")
+        score(stored[name], RULERS["exact match"]) for name in (seven, f"{seven}, random labels")
     )
     either = (right.standard_error**2 + wrong.standard_error**2) ** 0.5
     assert abs(right.mean - wrong.mean) < 4 * either
@@ -97,7 +97,7 @@ def after_few_two():
 
 
 def after_few_sizes_run():
-    right, wrong = (by_size.loc[f"few-shot, 7 examples{end}"] for end in ("", ", wrong labels"))
+    right, wrong = (by_size.loc[f"few-shot, 7 examples{end}"] for end in ("", ", random labels"))
     assert (abs(right - wrong) < 0.2).tolist() == [True] * 8
     assert max(right) < 0.65
 

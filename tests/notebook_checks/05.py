@@ -64,16 +64,34 @@ def after_topp_explorer():
     nucleus.temperature.value = 1.0
 
 
-def after_topp_measure():
-    """At 1.5 the ranges of the two cuts meet; at 2 that of top-k lies above, and differs less."""
-    found = pd.DataFrame(rows).set_index(["temperature", "cut"])
-    top_k, top_p = found.loc[(1.5, "top-k 10")], found.loc[(1.5, "top-p 0.9")]
-    assert min(top_k["possible, %"], top_p["possible, %"]) > 90
-    assert top_k["from, %"] < top_p["to, %"]
-    assert top_p["from, %"] < top_k["to, %"]
-    top_k, top_p = found.loc[(2.0, "top-k 10")], found.loc[(2.0, "top-p 0.9")]
-    assert top_p["to, %"] < top_k["from, %"]
-    assert top_p["different, %"] > top_k["different, %"]
+def after_frontier_measure():
+    """As much sense as the prose says: nearly all up to 1, and top-k 10 the most at 2."""
+    found = live.set_index(["temperature", "cut"])
+    assert (found.loc[[0.7, 1.0]].possible > 0.9).all()
+    assert found.possible[2.0, "no cut"] < found.low[2.0, "top-k 10"]
+
+
+def after_frontier_explorer():
+    """The stored plane supports each sentence, and the suggested move shows it."""
+    from helpers.lab.frontier import beaten_by
+
+    stored = tables.read("frontier")
+    hot = (100 * stored[stored.temperature == 2].set_index("cut").possible).round()
+    shares = {"no cut": 13, "top-p 0.9": 33, "top-k 50": 51, "top-k 10": 74}
+    assert hot[list(shares)].to_dict() == shares
+    beaten = {
+        (row.cut, row.temperature) for row in stored.itertuples() if len(beaten_by(stored, row))
+    }
+    assert beaten == {("top-k 3", 1.5), ("top-k 3", 2.0)}
+    assert (stored[stored.entropy < 0.2].query("cut != 'top-k 3'").possible > 0.97).all()
+    plane.temperature.value, plane.cut.value = 2.0, "top-k 3"
+    assert "stored settings clearly have more of both" in plane.status.value
+    plane.temperature.value, plane.cut.value = 1.0, "no cut"
+
+
+def after_frontier_lost():
+    mean = {fits: sum(found) / len(found) for fits, found in nats.items()}
+    assert 2 * mean[True] < mean[False]
 
 
 def after_ties_run():

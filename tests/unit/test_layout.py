@@ -111,7 +111,7 @@ def test_what_the_live_views_share_begins_with_an_underscore():
         module = getattr(explorers, path.stem)
         own = [v for v in vars(module).values() if getattr(v, "__module__", "") == module.__name__]
         (live,) = [v for v in own if isinstance(v, type) and issubclass(v, LiveView)]
-        assert live.__name__ in explorers.__all__
+        assert hasattr(explorers, live.__name__)
 
 
 # ---- who uses whom

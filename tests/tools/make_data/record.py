@@ -8,17 +8,26 @@ hurtful one goes by dropping its prompt, never by editing.
 import datetime
 import json
 
+import nbformat
+import pandas as pd
+
 from helpers._plumbing.files import DATA, written_whole
 from helpers.fill_mask import fill_mask
 from helpers.generation import generate_text, next_token_probabilities
+from helpers.lab.abilities import answer
 from helpers.models import load_causal_lm, load_masked_lm
+from tests.support.notebook_plugin import ROOT
 
 TEXTS = (  # prompt, max_length, temperature: those of notebook 05
     ("Once upon a time, in a small village", 100, 0.8),
     ("The best thing about artificial intelligence is that", 120, 0.7),
     ("def greet_user(name):", 80, 0.6),
 )
-NEXT = ("Once upon a time, in a small village", "The capital of France is")
+NEXT = (
+    "Once upon a time, in a small village",
+    "The capital of France is",
+    "lovely walk: good\nawful play: bad\nlovely soup:",  # of notebook 04
+)
 BLANKS = (  # those of notebook 06
     "The [MASK] was open, because it was too hot.",
     "The [MASK] sat on the mat.",
@@ -44,6 +53,7 @@ def recorded(lm, date, about):
         found["likeliest"][prompt] = pairs(next_token_probabilities(lm, prompt)[:10])
     for prompt, max_length, temperature in TEXTS:
         found["texts"].append(written(lm, prompt, temperature, max_length=max_length))
+    found["choices"] = label_choices(lm)
     if lm.tokenizer.chat_template:
         said = [{"role": "user", "content": QUESTION}]
         chat = lm.tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
@@ -52,6 +62,17 @@ def recorded(lm, date, about):
             how: written(lm, prompt, 0.7, max_new_tokens=60) for how, prompt in prompts.items()
         }
     return found
+
+
+def label_choices(lm):
+    """The table of notebook 04's last section, {row: [right, the two labels]}, by its own cells."""
+    page = nbformat.read(ROOT / "notebooks" / "04_emergent_abilities.ipynb", as_version=4)
+    sources, names = {cell.id: cell.source for cell in page.cells}, {"pd": pd, "answer": answer}
+    for name in ("real-items", "real-make", "real-define"):
+        exec(sources[name], names)
+    found = {f"{k} examples": names["choose"](lm, k) for k in (0, 2, 4, 8)}
+    found["8 examples, exchanged"] = names["choose"](lm, 8, exchanged=True)
+    return {row: [round(float(number), 4) for number in pair] for row, pair in found.items()}
 
 
 def pairs(choices):
