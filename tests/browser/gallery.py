@@ -22,12 +22,11 @@ from IPython.utils.capture import capture_output
 
 from helpers.charts import line_chart, text_cards
 from helpers.explorers import (
-    FillMaskExplorer, HiddenWordExplorer, MaskExplorer, PageFiller, PowerExplorer,
+    FillMaskExplorer, FrontierExplorer, HiddenWordExplorer, MaskExplorer, PageFiller, PowerExplorer,
     ReadingExplorer, RulerExplorer, SamplingExplorer, SurgeryExplorer,
-    SurpriseExplorer, TrainingExplorer,
-    fill_mask_picture, reading_picture, ruler_picture, sampling_picture,
+    SurpriseExplorer, TrainingCostExplorer, TrainingExplorer,
+    reading_picture, ruler_picture,
 )
-from helpers.explorers.training_cost import TrainingCostExplorer, training_cost_picture
 from helpers.lab.abilities import RULERS
 from helpers.lab.echo import train_echo
 from helpers.lab.pretraining import Training
@@ -67,6 +66,12 @@ TrainingExplorer(*trainings, "What is a", "The cat sat on the [MASK].")
     "surprise": """
 SurpriseExplorer({"tiny": gpt, "pocket-gpt2": pocket[0]}, "The baker said that she was late.")
 """,
+    "frontier": """
+from helpers.lab import tables
+
+grid = tables.read("frontier")
+FrontierExplorer(grid[:16], grid)
+""",
     "power": "PowerExplorer()",
     "surgery": "SurgeryExplorer(train_echo(n_layer=2, steps=0)[0])",
     "training cost": "TrainingCostExplorer()",
@@ -91,13 +96,10 @@ rivals = {"the grammar": (0.4, 0.3, 0.2, 0.1), "word counts": (0.1, 0.1, 0.1, 0.
 texts = {"The cat sat on the": " mat", "The dog slept on the": " roof"}
 guess([Round(text, options, answer, rivals) for text, answer in texts.items()])
 """,
-    "sampling picture": 'sampling_picture(gpt, "Once upon a time", top_k=5)',
-    "bytes picture": 'sampling_picture(bytes_gpt, "Once upon a time", top_k=None)',
-    "fill mask picture": 'fill_mask_picture(bert, "The [MASK] said [MASK].")',
-    "pieces picture": 'fill_mask_picture(pieces_bert, "The [MASK] sat.", ["cat", "dog"])',
+    "bytes": 'SamplingExplorer(bytes_gpt, "Once upon a time", top_k=5)',
+    "pieces": 'FillMaskExplorer(pieces_bert, "The [MASK] said [MASK].", ["cat", "dog"])',
     "reading picture": "reading_picture(gpt, bert, revealed=3)",
     "rulers picture": 'ruler_picture(answers, "Brier score")',
-    "training cost picture": "training_cost_picture()",
     "cards": 'text_cards("a b", {"greedy": "a b c d a b c d", "drawn": "a b d"}, repeats=True)',
     "chart": """
 lines = {"causal": ([0, 50, 100], [3.0, 1.5, 1.2]), "masked": ([0, 50, 100], [3.1, 1.1, 0.9])}

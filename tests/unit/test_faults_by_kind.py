@@ -43,9 +43,7 @@ from helpers.explorers import (
     ReadingExplorer,
     SamplingExplorer,
     bars_html,
-    fill_mask_picture,
     reading_picture,
-    sampling_picture,
 )
 from helpers.explorers._bars import Bar
 from helpers.explorers.training_cost import training_cost
@@ -370,7 +368,7 @@ def test_what_is_no_model_makes_no_language_model(parts):
 # ---- ids beyond the model, weights that are no numbers
 
 
-@pytest.mark.parametrize("call", [generate_text, next_token_probabilities, sampling_picture])
+@pytest.mark.parametrize("call", [generate_text, next_token_probabilities, SamplingExplorer])
 @pytest.mark.parametrize("token", ["[PAD]", "<new>"])
 def test_a_token_that_only_the_tokenizer_knows(call, token):
     """A tokenizer with an added token: IndexError, after the pass had begun. Now a sentence."""
@@ -419,8 +417,7 @@ def test_weights_that_are_no_numbers(broken):
         lambda: list(stream_text(causal, "the cat")),
         lambda: next_token_probabilities(causal, "the cat"),
         lambda: fill_mask(masked, text),
-        lambda: sampling_picture(causal, "the cat"),
-        lambda: fill_mask_picture(masked, text),
+        lambda: SamplingExplorer(causal, "the cat"),
         lambda: reading_picture(causal, masked, text),
         lambda: reading_picture(tiny("gpt2"), masked, text),
         lambda: answer(causal, echoes(2, 1)),

@@ -10,7 +10,7 @@ import pytest
 from transformers import pipeline
 
 from helpers._plumbing.words import visible
-from helpers.explorers import FillMaskExplorer, fill_mask, fill_mask_picture
+from helpers.explorers import FillMaskExplorer, fill_mask
 from helpers.explorers._explorer import STALE
 from helpers.lab import pocketweb
 from helpers.models import LanguageModel, ModelNotAvailable, load_masked_lm
@@ -153,19 +153,18 @@ def test_a_blank_that_is_not_yet_revealed_has_no_bars(explorer):
     assert "b" in rows(explorer.bars)[0]["widths"]
 
 
-def test_the_static_picture_shows_what_the_explorer_shows(lm, explorer):
-    for text, right_words in ((CAT, 2), (CAT, None), ("The [MASK] sat on the [MASK].", 5)):
-        explorer.text.value = text
-        explorer.right_words.value = (
-            explorer.right_words.max if right_words is None else right_words
-        )
-        picture = fill_mask_picture(lm, text, right_words=right_words)
-        assert tables(picture.html) == tables(explorer.bars)
-        assert said(explorer) in Page(picture.html).text
-        assert said(explorer) in repr(picture)
-    assert "' cat' " in repr(fill_mask_picture(lm, CAT, ["cat"]))
-    with pytest.raises(ValueError, match="right_words must be a whole number from 0 to 5"):
-        fill_mask_picture(lm, CAT, right_words=6)
+def test_the_still_shows_what_the_explorer_shows(lm):
+    """At no word, half of the words and all of them."""
+    for text in (CAT, "The [MASK] sat on the [MASK]."):
+        explorer = FillMaskExplorer(lm, text)
+        shown = []
+        for n in (0, explorer.right_words.max // 2, explorer.right_words.max):
+            explorer.right_words.value = n
+            shown += tables(explorer.bars)
+            assert said(explorer) in Page(explorer.still.html).text
+            assert said(explorer) in explorer.still.text
+        assert tables(explorer.still.html) == shown
+    assert "' cat' " in FillMaskExplorer(lm, CAT, ["cat"]).still.text
 
 
 # ---- the slider

@@ -24,7 +24,6 @@ from helpers.explorers import (
     SamplingExplorer,
     bars_html,
     sampling,
-    sampling_picture,
 )
 from helpers.explorers._controls import labelled
 from helpers.explorers._explorer import STALE
@@ -182,11 +181,12 @@ def test_tiny_probabilities_are_not_called_zero():
     assert zero["cells"][2:] == ["0", "0"]
 
 
-def test_the_static_picture_shows_what_the_explorer_shows(lm, explorer):
-    picture = sampling_picture(lm, PROMPT, 0.8, 50)
-    assert rows(picture.html) == rows(explorer.bars)
-    assert said(explorer) in Page(picture.html).text
-    assert "temperature 0.80, top-k 50" in repr(picture)
+def test_the_still_shows_what_the_explorer_shows(explorer):
+    for explorer.temperature.value in (0.3, 1.0, 2.0):
+        sentence = said(explorer)
+        assert sentence in repr(explorer.still)
+        for row in rows(explorer.bars)[:8]:
+            assert row["cells"] in [shown["cells"] for shown in rows(explorer.still.html)]
 
 
 # ---- sliders
@@ -226,9 +226,9 @@ def test_a_fast_drag_ends_in_the_right_state(lm, explorer, passes):
         slider.value = 0.1 + 0.05 * (i * 7 % 39)
         cut.value = 1 + i * 13 % 500
     slider.value, cut.value = 0.6, 20
-    still = sampling_picture(lm, PROMPT, 0.6, 20)
-    assert len(passes) == 1  # the picture's own
-    assert rows(explorer.bars) == rows(still.html)
+    assert passes == []
+    fresh = SamplingExplorer(lm, PROMPT, 0.6, 20)
+    assert rows(explorer.bars) == rows(fresh.bars)
 
 
 def test_sliders_cannot_reach_a_value_that_fails(explorer):
@@ -279,10 +279,8 @@ def test_a_step_appends_one_token_and_moves_on(lm, explorer, passes):
     new = html.unescape(written(explorer)[1])
     assert new in lm.vocabulary
     assert explorer.bars.value != before
-    assert (
-        rows(explorer.bars)[0]["cells"][0]
-        == rows(sampling_picture(lm, PROMPT + new).html)[0]["cells"][0]
-    )
+    there = SamplingExplorer(lm, PROMPT + new)
+    assert rows(explorer.bars)[0]["cells"][0] == rows(there.bars)[0]["cells"][0]
 
 
 def test_the_shown_code_writes_the_same(explorer, capsys):

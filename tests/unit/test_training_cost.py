@@ -11,7 +11,6 @@ from helpers.explorers.training_cost import (
     INPUTS,
     TrainingCostExplorer,
     training_cost,
-    training_cost_picture,
 )
 
 
@@ -49,7 +48,7 @@ def test_more_devices_take_less_time_and_the_same_energy():
 
 
 def test_every_line_names_its_formula():
-    page = training_cost_picture().html
+    page = TrainingCostExplorer().table.value
     assert page.count("<tr>") == 8
     for formula in (
         "C = 6 N D",
@@ -67,9 +66,10 @@ def test_every_line_names_its_formula():
 
 
 def test_numbers_are_readable():
-    text = training_cost_picture(billion_params=70, billion_tokens=1400, devices=1).text
-    assert "energy: 2,040,000 kWh" in text
-    assert "time: 170,000 days" in text
+    explorer = TrainingCostExplorer()
+    explorer.inputs["devices"].value = 1
+    assert "2,040,000 kWh" in explorer.status.value
+    assert "170,000 days" in explorer.status.value
 
 
 @pytest.mark.parametrize("name", INPUTS)
@@ -140,5 +140,8 @@ def test_wrong_input_is_explained():
 
 def test_the_static_page_is_the_widget_as_it_starts(words_shown):
     explorer = TrainingCostExplorer()
-    assert explorer.table.value in training_cost_picture().html
+    for size in ((175, 300), (70, 1400), (405, 15600)):
+        for name, value in zip(("billion_params", "billion_tokens"), size, strict=True):
+            explorer.inputs[name].value = value
+        assert explorer.table.value in explorer.still.html
     assert "Sliders for parameters, tokens and hardware" in words_shown(explorer)
