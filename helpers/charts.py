@@ -16,6 +16,7 @@ from numbers import Real
 import ipywidgets as widgets
 from IPython.display import display
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from helpers._plumbing.words import plain_number, repeated, visible
@@ -171,7 +172,8 @@ def label_ends(ax, labels):
         place = lowest = max(height, lowest + 12)
         where = {"xytext": (8, place - height), "textcoords": "offset points"}
         look = {"va": "center", "color": colour, "fontsize": 9.5, "fontweight": "bold"}
-        ax.annotate(label, (x, y), annotation_clip=False, **where, **look)
+        halo = [withStroke(linewidth=3, foreground="white")]
+        ax.annotate(label, (x, y), annotation_clip=False, path_effects=halo, **where, **look)
 
 
 def _described(series, x_label, y_label, floor, floor_label):

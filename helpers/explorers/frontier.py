@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from helpers import charts
 from helpers._plumbing.words import visible
-from helpers.explorers._controls import row
+from helpers.explorers._controls import row, sized
 from helpers.explorers._explorer import Explorer
 from helpers.lab.frontier import beaten_by
+from helpers.lab.pocketweb import is_possible
 
 X, Y = "mean entropy of what is drawn from, nats per token", "possible texts, %"
 SPOT = '<span title="{}" style="position:absolute;left:{:.2f}%;top:{:.2f}%;{}"></span>'
@@ -48,6 +49,7 @@ class FrontierExplorer(Explorer):
         temperatures, cuts = (list(dict.fromkeys(stored[c])) for c in ("temperature", "cut"))
         self.temperature = widgets.SelectionSlider(options=temperatures, value=1.0)
         self.temperature.description = "temperature"
+        sized(self.temperature, "330px")
         self.cut = widgets.ToggleButtons(options=cuts, style={"button_width": "auto"})
         self.view = widgets.HTML()
         self.children = [row(self.temperature, self.cut), self.status, self.view]
@@ -63,7 +65,8 @@ class FrontierExplorer(Explorer):
         ]
         spots = [SPOT.format(visible(said), *at, AREA) for said, at in spots]
         over = "".join([*spots, SPOT.format("", *picked[-1][2], RING)])
-        texts = {f"{how}, the first text": one.text for how, one, _ in picked}
+        fits = {True: "possible", False: "impossible"}
+        texts = {f"{how}, {fits[is_possible(one.text)]}": one.text for how, one, _ in picked}
         self.view.value = OVER.format(self._plane.html + over) + charts.text_cards("", texts).html
         better = beaten_by(self._stored, picked[0][1])
         beaten = "No other stored setting clearly has more of both"
