@@ -354,7 +354,7 @@ def watched(keep_at, **settings):
         models = {}
         for path in sorted(Path(folder).glob("step-*"), key=lambda path: int(path.name[5:])):
             kept = load(str(path), device=str(lm.model.device))
-            models[int(path.name[5:])] = LanguageModel(kept.model, kept.tokenizer, path.name)
+            models[int(path.name[5:])] = LanguageModel(kept.model, lm.tokenizer, path.name)
     return Training(models | {len(history): lm}, history, settings.get("genres"))
 
 
