@@ -67,7 +67,8 @@ def main(arguments=None):
         _write_nowhere()
         return 141
     except OSError as error:
-        _write_nowhere()
+        if error.filename is None:
+            _write_nowhere()
         where = error.filename or "The output"
         return _say(f"{where} cannot be read or written ({error.strerror or error}).", 2)
 
@@ -126,10 +127,8 @@ def _parser():
     parser = argparse.ArgumentParser(prog="python -m helpers", description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_generate(commands)
-    training = "train a pocket model from scratch"
-    commands.add_parser("pretrain", help=training, add_help=False).set_defaults(
-        command=_pretrain, needs="helpers.lab.pretraining"
-    )
+    pretrain = commands.add_parser("pretrain", help="train from scratch", add_help=False)
+    pretrain.set_defaults(command=_pretrain, needs="helpers.lab.pretraining")
     room = "download models for a room without a good connection"
     prefetch = commands.add_parser("prefetch", help=room)
     prefetch.set_defaults(command=_prefetch, needs="helpers._plumbing.checkpoints")

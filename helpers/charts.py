@@ -59,9 +59,8 @@ def describe(fig, alt):
         <figure: an empty figure>
     """
     file = io.BytesIO()
-    fig.savefig(
-        file, format="png", dpi=144, bbox_inches="tight", pad_inches=PADDING, facecolor="white"
-    )
+    look = {"bbox_inches": "tight", "pad_inches": PADDING, "facecolor": "white"}
+    fig.savefig(file, format="png", dpi=144, **look)
     data, width = base64.b64encode(file.getvalue()).decode(), round(fig.get_figwidth() * 96)
     image = (
         f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}" width="{width}" '
@@ -97,11 +96,11 @@ def line_chart(
         <figure: Line chart of nats against steps. loss: from 3 at 0 to 1 at 9.>
     """
     series = _plain_series(series, log_x, log_y)
+    if floor is not None:
+        _plain_series({floor_label: ([1], [floor])}, log_x, log_y)
     fig = Figure(figsize=(7.2, 4.0))
     ax = fig.add_subplot()
-    styles = zip(
-        itertools.cycle(COLOURS), itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=False
-    )
+    styles = zip(*map(itertools.cycle, (COLOURS, MARKERS, DASHES)), strict=False)
     ends = []
     for (label, (xs, ys)), (colour, marker, dash) in zip(series.items(), styles, strict=False):
         line = {"color": colour, "linestyle": dash, "linewidth": 2, "marker": marker}

@@ -65,6 +65,8 @@ def fill_masks(lm, texts, top_k=5, targets=None):
     """
     own = getattr(getattr(lm, "tokenizer", None), "mask_token", None) or BLANK
     asked = []
+    if not texts:
+        return asked
     for text in texts:
         text = text.replace(BLANK, own) if isinstance(text, str) else text
         ids, size = check_text(lm, text, "masked").input_ids[0], lm.model.config.vocab_size
@@ -81,9 +83,8 @@ def fill_masks(lm, texts, top_k=5, targets=None):
     for text, *_ in asked:
         warn_of_unknown_words(lm, text)
     logits = blank_logits(lm, [ids for _, ids, *_ in asked])
-    return [
-        _candidates(lm, scores, *one[1:], top_k) for scores, one in zip(logits, asked, strict=True)
-    ]
+    both = zip(logits, asked, strict=True)
+    return [_candidates(lm, scores, *one[1:], top_k) for scores, one in both]
 
 
 def _candidates(lm, logits, ids, spaces, choices, top_k):

@@ -98,9 +98,8 @@ class LanguageModel:
         """
         if not self.knows_whole_words_only:
             return []
-        encoding = self.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )
+        how = {"add_special_tokens": False, "return_offsets_mapping": True, "verbose": False}
+        encoding = self.tokenizer(text, **how)
         spans = {}  # number of the word: where its tokens stand
         for word, span in zip(encoding.word_ids(), encoding["offset_mapping"], strict=True):
             spans.setdefault(word, []).append(span)

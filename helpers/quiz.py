@@ -12,6 +12,7 @@ The notebooks name what they ask: "05-1" is the first of its kind in notebook 05
 
 import html
 import math
+import statistics
 from typing import NamedTuple
 
 import ipywidgets as widgets
@@ -125,9 +126,7 @@ def equal_words(shares):
         >>> equal_words([1 / 4, 1 / 4]), equal_words([1 / 2, 1 / 8]), equal_words([1.0, 0.0])
         (4.0, 4.0, inf)
     """
-    if 0 in shares:
-        return math.inf
-    return math.prod(1 / share for share in shares) ** (1 / len(shares))
+    return math.inf if 0 in shares else 1 / statistics.geometric_mean(shares)
 
 
 def guess(rounds):

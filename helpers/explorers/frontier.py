@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 
 from helpers import charts
 from helpers._plumbing.words import visible
-from helpers.explorers._controls import row, sized
 from helpers.explorers._explorer import Explorer
 from helpers.lab.frontier import beaten_by
 from helpers.lab.pocketweb import is_possible
 
 X, Y = "mean entropy of what is drawn from, nats per token", "possible texts, %"
+LEAST = 0.01  # nats; a logarithmic axis has no place for 0
 SPOT = '<span title="{}" style="position:absolute;left:{:.2f}%;top:{:.2f}%;{}"></span>'
 AREA = "width:14px;height:14px;margin:-7px;border-radius:50%"
 RING = "width:16px;height:16px;margin:-11px;border:3px solid #222;border-radius:50%"
@@ -47,12 +47,14 @@ class FrontierExplorer(Explorer):
         tables = ("stored", stored), ("drawn here", live)
         self._marks = [(how, one, place(one)) for how, t in tables for one in t.itertuples()]
         temperatures, cuts = (list(dict.fromkeys(stored[c])) for c in ("temperature", "cut"))
-        self.temperature = widgets.SelectionSlider(options=temperatures, value=1.0)
-        self.temperature.description = "temperature"
-        sized(self.temperature, "330px")
-        self.cut = widgets.ToggleButtons(options=cuts, style={"button_width": "auto"})
+        narrow = {"button_width": "auto", "description_width": "84px"}
+        self.temperature, self.cut = (
+            widgets.ToggleButtons(options=options, description=name, style=narrow)
+            for name, options in (("temperature", temperatures), ("cut", cuts))
+        )
+        self.temperature.value = temperatures[len(temperatures) // 2]
         self.view = widgets.HTML()
-        self.children = [row(self.temperature, self.cut), self.status, self.view]
+        self.children = [self.temperature, self.cut, self.status, self.view]
         self._draw_on(self.temperature, self.cut)
         self._draw()
         self.still = self._pictured([self._plane], basis=340)
@@ -60,11 +62,10 @@ class FrontierExplorer(Explorer):
     def _show(self):
         setting = self.temperature.value, self.cut.value
         picked = [mark for mark in self._marks if (mark[1].temperature, mark[1].cut) == setting]
-        spots = [
-            (f"{_named(one)}. {_said(how, one)}: {one.text}", at) for how, one, at in self._marks
-        ]
-        spots = [SPOT.format(visible(said), *at, AREA) for said, at in spots]
-        over = "".join([*spots, SPOT.format("", *picked[-1][2], RING)])
+        over = SPOT.format("", *picked[-1][2], RING)
+        for how, one, at in self._marks:
+            said = visible(f"{_named(one)}. {_said(how, one)}: {one.text}")
+            over += SPOT.format(said, *at, AREA)
         fits = {True: "possible", False: "impossible"}
         texts = {f"{how}, {fits[is_possible(one.text)]}": one.text for how, one, _ in picked}
         self.view.value = OVER.format(self._plane.html + over) + charts.text_cards("", texts).html
@@ -83,20 +84,19 @@ def _named(one):
 
 def _said(how, one):
     low, high = 100 * one.low, 100 * one.high
-    share = (
-        f"{100 * one.possible:.0f} % of {one.n_texts} texts possible ({low:.0f} to {high:.0f} %)"
-    )
-    return f"{how.capitalize()}: {share}, {one.entropy:.2f} nats"
+    share = f"{100 * one.possible:.0f} % of {one.n_texts} texts possible"
+    return f"{how.capitalize()}: {share} ({low:.0f} to {high:.0f} %), {one.entropy:.2f} nats"
 
 
 def _plane(live, stored):
     """The plane as a `Picture`, and a function: where a row is on it, in % from left and top."""
+    live, stored = (t.assign(entropy=t.entropy.clip(lower=LEAST)) for t in (live, stored))
     fig, ends = Figure(figsize=(7.2, 4.0)), []
     ax = fig.add_subplot()
     for n, (cut, line) in enumerate(stored.groupby("cut", sort=False)):
-        look = {"color": charts.COLOURS[n], "marker": charts.MARKERS[n]}
+        look = {"color": charts.COLOURS[n % 6], "marker": charts.MARKERS[n % 6]}
         ax.plot(line.entropy, 100 * line.possible, markersize=4, linewidth=1, alpha=0.6, **look)
-        ends.append((line.entropy.iloc[-1], 100 * line.possible.iloc[-1], cut, charts.COLOURS[n]))
+        ends.append((line.entropy.iloc[-1], 100 * line.possible.iloc[-1], cut, look["color"]))
         here = live[live.cut == cut]
         reach = 100 * (here.possible - here.low), 100 * (here.high - here.possible)
         bars = {"linestyle": "", "markersize": 8, "capsize": 3, "markeredgecolor": "white"}
@@ -109,7 +109,8 @@ def _plane(live, stored):
     box = fig.get_tightbbox().padded(charts.PADDING)  # what `describe` keeps, in inches
 
     def place(one):
-        x, y = ax.transData.transform((one.entropy, 100 * one.possible)) / fig.dpi
+        point = max(LEAST, one.entropy), 100 * one.possible
+        x, y = ax.transData.transform(point) / fig.dpi
         return 100 * (x - box.x0) / box.width, 100 * (box.y1 - y) / box.height
 
     return charts.describe(fig, " ".join(lines)), place

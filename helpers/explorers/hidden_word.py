@@ -39,8 +39,8 @@ class HiddenWordExplorer(Explorer):
     def __init__(self, lm, text):
         check_text(lm, f"{text} {lm.tokenizer.mask_token}", "masked")
         self._text, self._places = text, [word.span() for word in A_WORD.finditer(text)]
-        if not self._places:
-            raise ValueError("The text has no word to hide.")
+        if not self._places or BLANK in text:
+            raise ValueError(f"The text must have a word to hide, and no {BLANK} yet.")
         super().__init__(f"A slider that hides one word after another from {lm.name}")
         self._lm, hidden = lm, [text[:a] + BLANK + text[b:] for a, b in self._places]
         self.words = [text[a:b] for a, b in self._places]

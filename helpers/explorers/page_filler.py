@@ -8,6 +8,7 @@ import itertools
 
 import ipywidgets as widgets
 
+from helpers._plumbing.checks import check_text
 from helpers._plumbing.words import visible
 from helpers.charts import Picture
 from helpers.explorers._bars import SEES, blank_html, headed
@@ -16,6 +17,7 @@ from helpers.explorers._explorer import Explorer
 from helpers.lab.filling import ORDERS, Page, fill_pages, possible_tokens, with_blanks
 
 BY_MODEL = '<u style="background:rgba(0,114,178,.25)">{}</u>'
+LONGEST = 40  # tokens: all of its settings are filled at once
 CROSS = " <b>✗</b>"  # in front of the first token that no document can have there
 
 
@@ -36,7 +38,11 @@ class PageFiller(Explorer):
 
     def __init__(self, lm, text, seed=0):
         super().__init__(f"Sliders for how {lm.name} fills a page")
+        check_text(lm, text, "masked")
         n, pages = possible_tokens(text)[1], {}
+        if n > LONGEST or lm.unknown_words(text):
+            such = f"at most {LONGEST} of PocketWeb's words and signs, such as a short answer"
+            raise ValueError(f"The text has {n:,} tokens, or new words. Take {such}.")
         for hidden, order in itertools.product(range(1, n + 1), ORDERS):
             ids = with_blanks(lm, text, hidden, seed)
             for per_round in range(1, hidden + 1):

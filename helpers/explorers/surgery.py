@@ -54,9 +54,8 @@ class SurgeryExplorer(Explorer):
         bars = [Bar("certain words that are right", left.accuracy, is_token=False)]
         for look in LOOKS[::2]:
             bars.append(Bar(look, left.looks[look], look not in cut, is_token=False))
-        said = (
-            f"Cut: {'; '.join(cut) or 'nothing'}. Right: {left.accuracy:.0%} of the certain words"
-        )
+        right = f"Right: {left.accuracy:.0%} of the certain words"
         caption = "The two lower bars: attention of a layer that goes there."
         picture = Picture(bars_html(bars, caption, end=100), "\n".join(bar_lines(bars)))
-        return f"{said}, loss {left.loss:.2f} nats a word.", picture
+        said = f"Cut: {'; '.join(cut) or 'nothing'}. {right}, loss {left.loss:.2f} nats a word."
+        return said, picture

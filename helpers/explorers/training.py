@@ -120,9 +120,8 @@ class TrainingExplorer(Explorer):
         shown = [headed(m.heading, m.text) for m in self.moments[n]]
         pages = [_moment_html(*one) for one in zip(self.moments[n], self._ends, strict=True)]
         bars = [bar_lines(moment.bars) for moment in self.moments[n]]
-        lines = [
-            line for one, below in zip(shown, bars, strict=True) for line in (one.text, *below)
-        ]
+        both = zip(shown, bars, strict=True)
+        lines = [line for one, below in both for line in (one.text, *below)]
         return Picture(side_by_side(pages), "\n".join(lines))
 
 

@@ -49,9 +49,8 @@ class Score(NamedTuple):
     standard_error: float
 
 
-def _check_drawing(n_items, seed):
-    check_whole_number(n_items, "n_items", 1)
-    check_whole_number(seed, "seed", 0)
+def _checked(n_items, seed):
+    return check_whole_number(n_items, "n_items"), check_whole_number(seed, "seed", 0)
 
 
 def sums(digits, n_items, seed=0):
@@ -64,8 +63,8 @@ def sums(digits, n_items, seed=0):
         >>> [item.prompt + item.answer for item in sums(2, 1)]
         ['59+63=122']
     """
-    check_whole_number(digits, "digits", 1, 15)
-    _check_drawing(n_items, seed)
+    digits = check_whole_number(digits, "digits", 1, 15)
+    n_items, seed = _checked(n_items, seed)
     numbers = range(0 if digits == 1 else 10 ** (digits - 1), 10**digits)
     rng, items, tried = random.Random(seed), {}, 0
     while len(items) < n_items and tried < 200 * n_items:
@@ -86,8 +85,8 @@ def echoes(n_words, n_items, seed=0):
         >>> [item.answer for item in echoes(3, 1)]
         [' trumpet spider lamp']
     """
-    check_whole_number(n_words, "n_words")
-    _check_drawing(n_items, seed)
+    n_words = check_whole_number(n_words, "n_words")
+    n_items, seed = _checked(n_items, seed)
     said = "\n".join(pocketweb.sample(300, 0, ["echo"]))
     words, rng = sorted(set(re.findall(r"\b[a-z]+", said))), random.Random(seed)
     phrases = (" ".join(rng.choices(words, k=n_words)) for _ in range(n_items))
@@ -110,8 +109,8 @@ def few_shot(n_examples, n_items, seed=0, right_labels=True):
         >>> few_shot(2, 1)[0].prompt.count(chr(10))
         2
     """
-    check_whole_number(n_examples, "n_examples", 0, MOST_EXAMPLES)
-    _check_drawing(n_items, seed)
+    n_examples = check_whole_number(n_examples, "n_examples", 0, MOST_EXAMPLES)
+    n_items, seed = _checked(n_items, seed)
     rng, items, texts = random.Random(seed), [], _texts("examples", seed)
     while len(items) < n_items:
         lines = [line.rsplit(": ", 1) for line in next(texts).split("\n")][: n_examples + 1]
@@ -142,7 +141,7 @@ def story_questions(n_items, seed=0):
         >>> item.answer.strip() in item.prompt
         True
     """
-    _check_drawing(n_items, seed)
+    n_items, seed = _checked(n_items, seed)
     items, texts = [], _texts("role", seed)
     while len(items) < n_items:
         if found := re.fullmatch(r"(.* Who [^?]*\?)( [A-Z]\w*)\.", next(texts), re.DOTALL):
@@ -215,9 +214,8 @@ def _answer_rows(lm, prompts, rights, end):
         told, own = _next_token(lm, context, n_blanks, end).chunk(2)  # [n, vocab] each
         greedy = torch.cat([greedy, own.argmax(-1, keepdim=True)], dim=1)
         kept.append((told.gather(1, rights[:, done : done + 1])[:, 0], told.square().sum(-1)))
-    probabilities, squares = (
-        torch.stack(column, dim=1).tolist() for column in zip(*kept, strict=True)
-    )
+    columns = zip(*kept, strict=True)
+    probabilities, squares = (torch.stack(column, dim=1).tolist() for column in columns)
     return list(map(Answer, rights.tolist(), greedy.tolist(), probabilities, squares))
 
 

@@ -20,6 +20,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from helpers._plumbing.files import writable_folder
 from helpers.lab import pocketweb
 
 CONTEXT = 256  # tokens
@@ -43,9 +44,8 @@ def build_tokenizer(genres=None):
     words = [word for one in languages for word in pocketweb.language(one).vocabulary[:-1]]
     words = ["".join(piece for piece, _ in byte_level.pre_tokenize_str(word)) for word in words]
     tokens = dict.fromkeys([*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), *words])
-    tokenizer = Tokenizer(
-        models.BPE(vocab={t: i for i, t in enumerate(tokens)}, merges=[], ignore_merges=True)
-    )
+    vocab = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[], ignore_merges=True))
     tokenizer.normalizer = normalizers.Replace(Regex(r"(?<![\n ]) (?=\[MASK\])"), "")
     pieces = pre_tokenizers.Split(Regex(pocketweb.TOKEN_PATTERN), behavior="isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pieces, byte_level])
@@ -96,9 +96,8 @@ def build_model(objective, tokenizer, n_layer=4, d_model=128, n_head=4):
     shared |= {"hidden_size": d_model, "num_hidden_layers": n_layer, "num_attention_heads": n_head}
     shared |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     shared |= {"pad_token_id": tokenizer.pad_token_id}
-    return BertForMaskedLM(
-        BertConfig(intermediate_size=4 * d_model, hidden_act="gelu_pytorch_tanh", **shared)
-    )
+    shared |= {"intermediate_size": 4 * d_model, "hidden_act": "gelu_pytorch_tanh"}
+    return BertForMaskedLM(BertConfig(**shared))
 
 
 def check_objective(objective):
@@ -118,5 +117,6 @@ def save(lm, folder):
         ...     "model.safetensors" in os.listdir(folder)
         True
     """
+    writable_folder(folder)
     copy.deepcopy(lm.model).half().save_pretrained(folder)
     lm.tokenizer.save_pretrained(folder)

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import torch
 from transformers import AttentionInterface, GPT2Config, GPT2LMHeadModel
 
+from helpers._plumbing.checks import check_number, check_whole_number
+
 N_WORDS, N_TOKENS = 63, 64  # in the game, with ids from 1 on; and in one text of it
 SHORTEST, LONGEST = 5, 20  # words in a phrase, all different
 BATCH, WIDTH = 32, 32
@@ -71,6 +73,9 @@ def train_echo(n_layer, learning_rate=1e-3, steps=1000, seed=0):
         >>> [report["step"] for report in history]
         [0, 1]
     """
+    n_layer, steps = check_whole_number(n_layer, "n_layer"), check_whole_number(steps, "steps", 0)
+    seed = check_whole_number(seed, "seed", 0, 2**31)
+    learning_rate = check_number(learning_rate, "learning_rate")
     torch.manual_seed(seed)
     shape = {"vocab_size": N_WORDS + 1, "n_positions": N_TOKENS, "n_embd": WIDTH}
     shape |= {"n_layer": n_layer, "n_head": 1, "activation_function": "gelu_pytorch_tanh"}
@@ -150,7 +155,9 @@ def surgery(model, cut=(), n=100, seed=0):
     """
     if unknown := set(cut) - set(LOOKS):
         raise ValueError(f"A look is one of {'; '.join(LOOKS)}, not {unknown.pop()!r}.")
-    ids, certain = games(n, seed=-1 - seed)
+    if not isinstance(model, GPT2LMHeadModel) or model.config.n_layer != 2:
+        raise ValueError("The model must be one of train_echo(n_layer=2).")
+    ids, certain = games(check_whole_number(n, "n"), seed=-1 - seed)
     before, after = _aims(ids)
     aims = dict(zip(LOOKS, (before, ~before, after, ~after), strict=True))
     kept = [aim & (look not in cut) for look, aim in aims.items()]

@@ -24,6 +24,8 @@ import numpy as np
 
 from helpers.lab.grammar import END, MASK, Expand, Mark, Write, parse, tokenize
 
+MOST_STEPS = 100_000  # to draw one document: those of PocketWeb take a few hundred
+
 
 class Document(NamedTuple):
     """One sampled document: its genre and its tokens, the end token left out."""
@@ -133,9 +135,8 @@ class Language:
         if slot.facts:
             digest = hashlib.blake2b("|".join((name, *values)).encode(), digest_size=8).digest()
             cumulative = list(itertools.accumulate(weights))
-            place = bisect.bisect(
-                cumulative, int.from_bytes(digest, "big") / 2**64 * cumulative[-1]
-            )
+            share = int.from_bytes(digest, "big") / 2**64
+            place = bisect.bisect(cumulative, share * cumulative[-1])
             rows, weights = [rows[place]], [1.0]
         kept = [i for i, row in enumerate(rows) if not slot.excluded or row.text not in values]
         return _options([weights[i] for i in kept], [self._outcome(slot, rows[i]) for i in kept])
@@ -153,9 +154,8 @@ class Language:
     def _written(slot, env):
         if not slot.source.startswith("="):
             return _tokens_of(_column(env[slot.source], slot.column), slot.space)
-        numbers = {
-            name: int(_column(value)) for name, value in env.items() if _column(value).isdigit()
-        }
+        texts = {name: _column(value) for name, value in env.items()}
+        numbers = {name: int(text) for name, text in texts.items() if text.isdigit()}
         return _tokens_of(str(eval(slot.source[1:], {"__builtins__": {}}, numbers)), slot.space)
 
     # ---- sampling
@@ -171,7 +171,9 @@ class Language:
         _, cumulative, outcomes, _ = self._start
         items, _, _ = outcomes[bisect.bisect(cumulative, rng.random())]
         genre, stack = items[0].rule, list(items)
-        while stack:
+        for _ in range(MOST_STEPS):
+            if not stack:
+                return Document(genre, tuple(out))
             item = stack.pop()
             kind = type(item)
             if kind is str:
@@ -189,7 +191,7 @@ class Language:
                 opened.append(len(out))
             else:
                 env[item.variable] = "".join(out[opened.pop() :]).strip()
-        return Document(genre, tuple(out))
+        raise ValueError(f"A text of the genre {genre!r} does not end: a rule calls itself.")
 
     # ---- the forward filter: a belief is {Derivation: probability}
 
@@ -308,9 +310,8 @@ class Language:
             raise ValueError(f"The text must hold exactly one {MASK}; it holds {len(right)}.")
         # This space belongs to the blank; an indentation does not
         left = re.sub(r"(?<![\n ]) \Z", "", left)
-        return _ranked(
-            _of_a_blank(self._next(self._read(tokenize(left))[1], tokenize(right[0]), 0, {}))
-        )
+        after = self._next(self._read(tokenize(left))[1], tokenize(right[0]), 0, {})
+        return _ranked(_of_a_blank(after))
 
     def log_probs(self, objective, document, positions=None):
         """ln p, in nats, of a whole Document's tokens at these positions (by default at all).

@@ -58,9 +58,8 @@ def _unseen(objective, n_documents, share, language, seed):
         positions = [list(range(len(document.tokens) + 1)) for document in documents]
     else:
         positions = [[i for i in range(len(d.tokens)) if rng.random() < share] for d in documents]
-    truth = [
-        language.log_probs(objective, *asked) for asked in zip(documents, positions, strict=True)
-    ]
+    asked = zip(documents, positions, strict=True)
+    truth = [language.log_probs(objective, *one) for one in asked]
     return Unseen(objective, documents, positions, truth)
 
 
@@ -80,6 +79,8 @@ def model_log_probs(lm, exam, batch_tokens=8192):
         raise ValueError(f"This exam needs {needed}; {lm.name!r} is another. Use a pocket model.")
     for index, (document, positions) in enumerate(zip(exam.documents, exam.positions, strict=True)):
         ids = lm.tokenizer(document.text + pocketweb.END).input_ids
+        if len(ids) != len(document.tokens) + 2:
+            raise ValueError(f"{lm.name!r} has no tokens of their own for words of this exam.")
         asked = [positions] if exam.objective == "causal" else [[p] for p in positions]
         rows += [(index, one, ids) for one in asked]
     if (longest := max((len(ids) for *_, ids in rows), default=0)) > lm.context:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from helpers._plumbing.checks import check_text, check_whole_number
 from helpers._plumbing.passes import blank_logits
 from helpers.lab import pocketweb
 
@@ -33,7 +34,8 @@ def with_blanks(lm, text, n_blanks, seed=0):
         >>> lm.tokenizer.decode(with_blanks(lm, "The cat sat on the mat.", 7)).count("[MASK]")
         7
     """
-    ids = lm.tokenizer(text + pocketweb.END, return_tensors="pt").input_ids[0]
+    ids = check_text(lm, text + pocketweb.END, "masked").input_ids[0]
+    check_whole_number(n_blanks, "n_blanks", 0, len(ids) - 2)
     order = torch.randperm(len(ids) - 2, generator=torch.Generator().manual_seed(seed))
     ids[order[:n_blanks] + 1] = lm.tokenizer.mask_token_id
     return tuple(ids.tolist())
@@ -57,10 +59,11 @@ def fill_pages(lm, pages):
     """
     if wrong := {page.order for page in pages} - set(ORDERS):
         raise ValueError(f"The order must be one of {', '.join(ORDERS)}, not {wrong.pop()!r}.")
+    for page in pages:
+        check_whole_number(page.per_round, "per_round")
     blank, states = lm.tokenizer.mask_token_id, [[list(page.ids)] for page in pages]
-    luck = [
-        torch.rand(2, len(p.ids), generator=torch.Generator().manual_seed(p.seed)) for p in pages
-    ]
+    draws = [torch.Generator().manual_seed(page.seed) for page in pages]
+    luck = [torch.rand(2, len(p.ids), generator=d) for p, d in zip(pages, draws, strict=True)]
     while todo := [i for i, rounds in enumerate(states) if blank in rounds[-1]]:
         scores = blank_logits(lm, [torch.tensor(states[i][-1]) for i in todo])
         for i, logits in zip(todo, scores, strict=True):

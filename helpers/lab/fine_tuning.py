@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import torch
 
-from helpers._plumbing.checks import check_text
+from helpers._plumbing.checks import check_text, check_whole_number
 from helpers._plumbing.passes import in_one_pass
 from helpers._plumbing.words import shown
 from helpers.lab import pocketweb
@@ -46,9 +46,8 @@ def _labels(task):
     """{word that answers: label}."""
     if task == "sentiment":
         return {"bad": 0, "good": 1}
-    return {
-        row.text: int(row.columns["she"] == "she") for row in pocketweb.language().rules["hero"]
-    }
+    heroes = pocketweb.language().rules["hero"]
+    return {row.text: int(row.columns["she"] == "she") for row in heroes}
 
 
 @functools.cache
@@ -66,6 +65,7 @@ def examples(task, n, seed):
     """
     if task not in TASKS:
         raise ValueError(f"There is no task {task!r}. The tasks are: {', '.join(TASKS)}.")
+    n, seed = check_whole_number(n, "n"), check_whole_number(seed, "seed", 0)
     genre, question, shown = TASKS[task]
     language, labels, rng, found = pocketweb.language(genre), _labels(task), random.Random(seed), []
     while len(found) < n:
@@ -137,6 +137,8 @@ class Reader(torch.nn.Module):
 
     def states(self, texts):
         """The hidden state that is read, [texts, width]."""
+        if isinstance(texts, str):
+            raise TypeError("Give a list of texts, not one text.")
         asked = [text + self.ending for text in texts]
         rows = [check_text(self.lm, text, self.lm.kind).input_ids[0].tolist() for text in asked]
         n = len(rows) * max(map(len, rows), default=0)  # tokens: all in one pass, for the gradient
@@ -164,9 +166,8 @@ def fine_tune(reader, train, seed=0, steps=120, learning_rate=5e-4):
     """
     rng = random.Random(seed)
     optimizer = torch.optim.AdamW(reader.parameters(), learning_rate)
-    share = functools.partial(
-        learning_rate_at, steps=steps, peak=1.0, warmup_steps=10, decay_steps=steps // 2
-    )
+    schedule = {"steps": steps, "peak": 1.0, "warmup_steps": 10, "decay_steps": steps // 2}
+    share = functools.partial(learning_rate_at, **schedule)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
     for _ in range(steps):
         batch = rng.choices(train, k=16)
@@ -234,9 +235,7 @@ def word_counts(texts):
     for row, text in zip(counts, texts, strict=True):
         for token in pocketweb.tokenize(text):
             if (word := token.strip()) not in _columns():
-                raise ValueError(
-                    f"{shown(word)} is no word of PocketWeb, the only ones counted here."
-                )
+                raise ValueError(f"{shown(word)} is no word of PocketWeb; only its words count.")
             row[_columns()[word]] += 1
     return counts
 

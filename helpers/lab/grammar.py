@@ -10,6 +10,8 @@ import functools
 import re
 from typing import NamedTuple
 
+from helpers._plumbing.words import shown
+
 END = "<|endoftext|>"
 MASK = "[MASK]"
 TOKEN_PATTERN = r"\n *| ?[A-Za-z]+(?:'[a-z]+)?| ?[0-9]| ?[^A-Za-z0-9\s]|\s"
@@ -23,6 +25,8 @@ def tokenize(text):
         >>> tokenize("The cat sat.")
         ['The', ' cat', ' sat', '.']
     """
+    if not isinstance(text, str):
+        raise TypeError(f"The text must be a string, not {shown(text)}.")
     return _TOKEN.findall(text)
 
 
@@ -117,14 +121,12 @@ def parse(source):
             continue
         if header := _HEADER.match(line):
             name, declared, line = header.groups()
-            declared = [
-                column.strip().partition("=") for column in (declared or "").split(",") if column
-            ]
+            names = filter(None, (declared or "").split(","))
+            declared = [column.strip().partition("=") for column in names]
             cells[name], columns[name] = [], {column: default for column, _, default in declared}
         elif name is None or not line[0].isspace():
-            raise ValueError(
-                f"The grammar has a line that is neither a rule nor an alternative: {line!r}."
-            )
+            neither = "neither a rule nor an alternative"
+            raise ValueError(f"The grammar has a line that is {neither}: {line!r}.")
         cells[name] += [cell.strip() for cell in line.split("|") if cell.strip()]
 
     def row(name, cell):

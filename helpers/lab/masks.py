@@ -9,6 +9,7 @@ import random
 
 import torch
 
+from helpers._plumbing.checks import check_whole_number
 from helpers.lab import pocketweb
 from helpers.lab.estimates import mean_per_token
 from helpers.lab.evaluation import Unseen
@@ -29,6 +30,8 @@ def log_probs_under(lm, mask, document, places):
         >>> len(log_probs_under(load_masked_lm("pocket-bert"), "causal mask", story, [0, 5]))
         2
     """
+    if mask not in MASKS:
+        raise ValueError(f"The mask must be one of {', '.join(MASKS)}, not {mask!r}.")
     ids = lm.tokenizer(document.text + pocketweb.END, return_tensors="pt").input_ids
     ids, places = ids.to(lm.model.device), torch.tensor(places)
     n, n_places, right = ids.shape[1], len(places), ids[0, places + 1]
@@ -56,6 +59,7 @@ def every_nth(documents, n):
         True
     """
     draw = random.Random(0)
+    check_whole_number(n, "n", 1, min(len(document.tokens) for document in documents))
     places = [[*range(len(it.tokens))][draw.randrange(n) :: n] for it in documents]
     asked = zip(documents, places, strict=True)
     truth = [pocketweb.language().log_probs("causal", *one) for one in asked]

@@ -36,9 +36,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         for matrix in self.param_groups[0]["params"]:
             if matrix.ndim != 2:
-                raise ValueError(
-                    f"Muon is for matrices; a parameter of shape {tuple(matrix.shape)} is none."
-                )
+                raise ValueError(f"Muon is for matrices, not for a shape {tuple(matrix.shape)}.")
 
     @torch.no_grad()
     def step(self, closure=None):

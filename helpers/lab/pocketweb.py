@@ -37,6 +37,7 @@ __all__ = [
     "tokenize",
 ]
 
+BROKEN = ArithmeticError, IndexError, NameError, RecursionError, SyntaxError  # a grammar's faults
 MOST_GROWN = 200_000  # texts that a search grows before it gives up
 _SUM = re.compile(r"\d+\+\d+")
 _NO_PUNCTUATION = str.maketrans("", "", ".,()?:")
@@ -60,11 +61,16 @@ def language(genres=None):
         >>> language(DATA / "pocketweb.grammar").genres == language().genres
         True
     """
-    if isinstance(genres, Path) or (isinstance(genres, str) and genres.endswith(".grammar")):
+    if is_grammar_file(genres):
         return _of_file(genres)
     return _language(
         None if genres is None else frozenset([genres] if isinstance(genres, str) else genres)
     )
+
+
+def is_grammar_file(genres):
+    """Whether these genres are the path of a grammar: a `Path`, or a text that ends so."""
+    return isinstance(genres, Path) or (isinstance(genres, str) and genres.endswith(".grammar"))
 
 
 @functools.cache
@@ -75,7 +81,7 @@ def _language(genres):
 def _of_file(path):
     try:
         return _of_text(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, *BROKEN) as error:
         raise ValueError(f"The grammar {path} cannot be read: {error}.") from error
     except KeyError as error:
         needed = "or no row of the rule that another one names"
@@ -110,9 +116,8 @@ def is_held_out(text):
     words = text.translate(_NO_PUNCTUATION).split()
     if _first_names().isdisjoint(words):
         return False
-    pairs = (
-        f"{first} {last}" for first, last in itertools.pairwise(words) if first in _first_names()
-    )
+    pairs, names = itertools.pairwise(words), _first_names()
+    pairs = (f"{first} {last}" for first, last in pairs if first in names)
     return any(zlib.crc32(person.encode()) % 50 == 0 for person in pairs)
 
 
@@ -126,6 +131,7 @@ def sample(n, seed, genres=None):
         >>> sample(1, seed=0) == sample(1, seed=0)
         True
     """
+    n, seed = check_whole_number(n, "n", 0), check_whole_number(seed, "seed", 0)
     return [document.text for document in language(genres).sample(n, seed)]
 
 
@@ -201,9 +207,9 @@ def likeliest(prefix, most=MOST_GROWN, genres=None):
         (' sat on the mat.<|endoftext|>', 0.233)
     """
     check_whole_number(most, "most")
-    if not is_possible(prefix, genres):
+    if not next_token(prefix, genres):
         such = "a beginning that it can, such as 'What is a'"
-        raise ValueError(f"PocketWeb's program cannot write {shown(prefix)}. Take {such}.")
+        raise ValueError(f"PocketWeb's program cannot go on from {shown(prefix)}. Take {such}.")
     return Likeliest(*language(genres).likeliest(prefix, most))
 
 
@@ -230,13 +236,8 @@ def entropy_floor(objective="causal", n_documents=None, seed=0, genres=None):
     web = language(genres)
     if n_documents is None:
         if web.genres != language().genres:
-            raise ValueError(
-                "The shipped floor is that of all genres; for a web of some, pass n_documents."
-            )
-        return Estimate(
-            *json.loads((DATA / "floors.json").read_text(encoding="utf-8"))[objective]["all"]
-        )
+            raise ValueError("The shipped floor is that of all genres; for some, pass n_documents.")
+        shipped = json.loads((DATA / "floors.json").read_text(encoding="utf-8"))
+        return Estimate(*shipped[objective]["all"])
     found = [web.log_probs(objective, document) for document in web.sample(n_documents, seed)]
-    return mean_per_token(
-        [-sum(log_probs) for log_probs in found], [len(log_probs) for log_probs in found]
-    )
+    return mean_per_token([-sum(log_probs) for log_probs in found], list(map(len, found)))

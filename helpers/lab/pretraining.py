@@ -299,7 +299,8 @@ def _settings_of(arguments):
     if arguments["folder"]:
         writable_folder(arguments["folder"])
     numbers = {name: check(arguments[name], name) for name, (_, check) in OPTIONS.items()}
-    numbers["keep_at"] = [from_0(step, "keep_at") for step in arguments["keep_at"]]
+    last = functools.partial(check_whole_number, lowest=0, highest=numbers["steps"])
+    numbers["keep_at"] = [last(step, "keep_at") for step in arguments["keep_at"]]
     if numbers["keep_at"] and not arguments["folder"]:
         raise ValueError("Models are kept in a folder: name one with folder=.")
     return SimpleNamespace(**arguments | numbers)
@@ -310,8 +311,8 @@ def _identity(settings):
     names = ("objective", "n_layer", "d_model", "n_head", "seed", "tokens_per_step", "optimizer")
     same = {name: getattr(settings, name) for name in names} | {"loop": LOOP}
     genres, grammar = sorted(pocketweb.language(settings.genres).genres), None
-    if settings.grammar is not None:
-        grammar = hashlib.sha256(Path(settings.grammar).read_bytes()).hexdigest()[:12]
+    if pocketweb.is_grammar_file(settings.genres):
+        grammar = hashlib.sha256(Path(settings.genres).read_bytes()).hexdigest()[:12]
     return same | {"genres": genres, "grammar": grammar}
 
 
@@ -371,9 +372,8 @@ def add_arguments(parser):
     mine = "read the texts of this grammar instead, such as a changed copy of PocketWeb's"
     add("--grammar", type=Path, metavar="FILE", help=mine)
     add("--start-from", metavar="MODEL", help="go on with this model, by name or folder")
-    add(
-        "--keep-at", nargs="+", type=int, default=(), metavar="STEP", help="keep the model here too"
-    )
+    kept = {"nargs": "+", "type": int, "default": (), "help": "keep the model here too"}
+    add("--keep-at", metavar="STEP", **kept)
     add("--folder", type=Path, help="checkpoints go here; a run that finds one continues it")
     add("--output", type=Path, help="write the finished model here, in half precision")
 

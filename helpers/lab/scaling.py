@@ -15,7 +15,7 @@ from numbers import Real
 import numpy as np
 from scipy.optimize import minimize, nnls
 
-from helpers._plumbing.checks import check_whole_number
+from helpers._plumbing.checks import check_number, check_share, check_whole_number
 from helpers._plumbing.words import plain_number, shown
 
 DELTA = 1e-3  # of the Huber loss: in log units, so a misfit above 0.1 % counts only linearly
@@ -114,18 +114,23 @@ def difference(one, other, value, level=0.95):
         [0.2, 0.105, 0.295]
     """
     of = value if callable(value) else operator.attrgetter(value)
+    if len(one.resampled) != len(other.resampled):
+        raise ValueError("Fit both laws with the same n_bootstrap.")
     pairs = list(zip(one.resampled, other.resampled, strict=True))
     return of(one) - of(other), *_interval([of(a) - of(b) for a, b in pairs], level)
 
 
-def predict_loss(law, n_params, n_tokens=1.0):
+def predict_loss(law, n_params, n_tokens=None):
     """The loss of the law, nats per token; a law of one variable needs no second number.
 
     Example:
         >>> predict_loss(ScalingLaw(1.0, 8.0, 0.5), 16)
         3.0
     """
-    return law.E + law.A / n_params**law.alpha + law.B / n_tokens**law.beta
+    if n_tokens is None and law.B:
+        raise ValueError("This law is one of parameters and tokens: give n_tokens, too.")
+    too_few_tokens = law.B / n_tokens**law.beta if law.B else 0.0
+    return law.E + law.A / n_params**law.alpha + too_few_tokens
 
 
 def compute_optimal(law, flops):
@@ -140,11 +145,8 @@ def compute_optimal(law, flops):
         (72, 18)
     """
     if min(law.A, law.B, law.alpha, law.beta) <= 0:
-        raise ValueError(
-            "The optimum needs a law in which both parameters and tokens lower the loss."
-        )
-    if not flops > 0:
-        raise ValueError(f"flops must be above zero, not {flops}.")
+        raise ValueError("The optimum needs a law in which parameters and tokens lower the loss.")
+    flops = check_number(flops, "flops")
     a, b = law.beta / (law.alpha + law.beta), law.alpha / (law.alpha + law.beta)
     g = (law.alpha * law.A / (law.beta * law.B)) ** (1 / (law.alpha + law.beta))
     return g * (flops / 6) ** a, (flops / 6) ** b / g
@@ -159,12 +161,13 @@ def training_flops(n_params, n_tokens):
         >>> training_flops(175e9, 300e9)  # GPT-3
         3.15e+23
     """
-    return 6 * n_params * n_tokens
+    return 6.0 * n_params * n_tokens
 
 
 def _interval(values, level):
     if not values:
         raise ValueError("This law has no bootstrap. Fit it with n_bootstrap=200, for instance.")
+    level = check_share(level, "level")
     return tuple(np.quantile(values, [(1 - level) / 2, (1 + level) / 2]).tolist())
 
 
@@ -204,9 +207,8 @@ def _checked(variables, loss, floor):
     needed = 2 + (floor is None)
     for name in variables:
         if (found := len(np.unique(columns[name]))) < needed:
-            raise ValueError(
-                f"{name} has {found} different values. The law needs at least {needed}."
-            )
+            few = f"{name} has {found} different values"
+            raise ValueError(f"{few}. The law needs at least {needed}.")
     return np.stack([columns[name] for name in variables]), columns["loss"]
 
 
@@ -215,6 +217,8 @@ def _members(runs, x, needed):
     names = np.arange(x.shape[1]) if runs is None else np.asarray(runs)
     if names.shape != x.shape[1:]:
         raise ValueError(f"runs must hold {x.shape[1]} names, one for each point.")
+    if any(name is None or name != name for name in names.tolist()):
+        raise ValueError("runs must name the run of every point.")
     members = [np.flatnonzero(names == name) for name in np.unique(names)]
     if len(members) < needed:
         raise ValueError(f"A bootstrap needs at least {needed} runs, not {len(members)}.")
@@ -268,9 +272,8 @@ def _fit(x, loss, floor, start=None):
 
     starts = _starts(log_x, loss, floor) if start is None else [start]
     options = {"maxiter": 2000, "maxfun": 5000, "ftol": 1e-13, "gtol": 1e-7}
-    runs = [
-        minimize(misfit, start, jac=True, method="L-BFGS-B", options=options) for start in starts
-    ]
+    how = {"jac": True, "method": "L-BFGS-B", "options": options}
+    runs = [minimize(misfit, start, **how) for start in starts]
     best = min(runs, key=lambda run: run.fun).x
     scales = np.exp(best[:n]) * middle[:, 0] ** best[n : 2 * n]
     constants = np.stack([scales, best[n : 2 * n]], axis=1).ravel().tolist()

@@ -81,6 +81,20 @@ def after_mirror_run():
     assert table.loc[("2 digits", "too"), "right, %"] == 100
 
 
+def after_real_load():
+    """Nothing of the pocket model: the button, and a recording of labels."""
+    assert "not on this machine" in real.status.value
+    assert "Recorded" in real.children[-1].value
+    assert "good" in real.children[-1].value
+
+
+def after_real_run():
+    assert list(rows) == [f"{k} examples" for k in (0, 2, 4, 8)] + ["8 examples, exchanged"]
+    assert rows["8 examples"][0] == 1.0, "all 24, as the prose says"
+    assert rows["8 examples, exchanged"][0] == 0.5
+    assert all(0 <= share <= 1 for row in rows.values() for share in row)
+
+
 def after_few_control():
     seven = "few-shot, 7 examples"
     right, wrong = (

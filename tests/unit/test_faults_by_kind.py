@@ -7,8 +7,10 @@ shell in `test_command_line`.
 import asyncio
 import json
 import math
+import re
 import shutil
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,8 +40,12 @@ from helpers._plumbing import checkpoints
 from helpers._plumbing.checkpoints import is_short_memory
 from helpers._plumbing.lessons import judge
 from helpers._plumbing.passes import in_one_pass
+from helpers.charts import line_chart
 from helpers.explorers import (
     FillMaskExplorer,
+    FrontierExplorer,
+    HiddenWordExplorer,
+    PageFiller,
     ReadingExplorer,
     SamplingExplorer,
     bars_html,
@@ -59,12 +65,27 @@ from helpers.lab.abilities import (
     story_questions,
     sums,
 )
+from helpers.lab.architecture import save
+from helpers.lab.echo import surgery, train_echo
 from helpers.lab.estimates import mean_per_token
 from helpers.lab.evaluation import gap_to_floor, unseen
-from helpers.lab.fine_tuning import Reader, from_scratch, word_counts
-from helpers.lab.scaling import fit_power_law, fit_scaling_law
+from helpers.lab.filling import Page, fill_pages, with_blanks
+from helpers.lab.fine_tuning import Reader, examples, from_scratch, word_counts
+from helpers.lab.grammar import tokenize
+from helpers.lab.masks import every_nth, log_probs_under
+from helpers.lab.pretraining import pretrain
+from helpers.lab.scaling import (
+    ScalingLaw,
+    compute_optimal,
+    difference,
+    fit_power_law,
+    fit_scaling_law,
+    predict_loss,
+    training_flops,
+)
+from helpers.lab.tables import read
 from helpers.models import LanguageModel, ModelNotAvailable, load_causal_lm, load_masked_lm
-from helpers.quiz import compare, predict
+from helpers.quiz import compare, equal_words, predict
 from tests.support.tiny_models import _bert, _gpt2, save_tiny, tiny
 
 ENGLISH_ENDS = (".", "?", '"')
@@ -683,6 +704,186 @@ def test_points_and_options_of_a_fit(options):
     refusal(fit_power_law, **{"x": X, "loss": LOSS} | options)
     if "x" in options:
         refusal(fit_scaling_law, X, options["x"], LOSS)
+
+
+@pytest.mark.parametrize("points", [{"floor": 0}, {"floor": -1.0}, {"floor": "a"}])
+def test_a_level_that_a_logarithmic_axis_has_no_place_for(points):
+    """`floor=0` with `log_y` never returned, and took gigabytes."""
+    refusal(line_chart, {"loss": ([1, 2], [1, 2])}, "steps", "nats", log_y=True, **points)
+
+
+def test_pages_that_would_never_be_filled():
+    """`per_round=0` went round for ever; -1 blanks hid all tokens but one."""
+    bert, text = load_masked_lm("pocket-bert", device="cpu"), "The cat sat on the mat."
+    ids = with_blanks(bert, text, 4)
+    for per_round in (0, -1, 1.5):
+        assert "per_round must be" in refusal(fill_pages, bert, [Page(ids, "random", per_round)])
+    for n_blanks in (-1, 8, 2.5):
+        assert "n_blanks must be" in refusal(with_blanks, bert, text, n_blanks)
+    assert "pocket-gpt2" in refusal(with_blanks, tiny("pocket-gpt2"), text, 2)
+
+
+@pytest.mark.parametrize("text", ["The chatbot sat.", " very" * 41, "", "[MASK]" * 300])
+def test_a_text_that_is_too_much_for_the_page_filler(text):
+    """Minutes and gigabytes for a story; blanks that no setting had hidden for a new word."""
+    refusal(PageFiller, load_masked_lm("pocket-bert", device="cpu"), text)
+
+
+@pytest.mark.parametrize("gone", [None, math.nan])
+def test_runs_without_a_name(gone):
+    """NaN is equal to nothing: a run without points, which the bootstrap drew for ever."""
+    n, d = np.meshgrid([1.0, 2.0, 4.0], [1.0, 2.0, 4.0])
+    points = n.ravel(), d.ravel(), (1 + 1 / n + 1 / d).ravel()
+    runs = [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 3.0, gone]
+    assert "every point" in refusal(fit_scaling_law, *points, n_bootstrap=1, runs=runs)
+
+
+def test_questions_to_a_scaling_law():
+    """Errors of zip and NumPy; a loss of 2,087 nats where the tokens were forgotten; integers of
+    64 bits that ran over.
+    """
+    law = ScalingLaw(1, 2, 0.3, 1, 0.2)
+    assert "same n_bootstrap" in refusal(
+        difference, law, replace(law, resampled=(law, law)), "alpha"
+    )
+    assert "level must be" in refusal(replace(law, resampled=(law, law)).interval, "alpha", 95)
+    assert "give n_tokens" in refusal(predict_loss, law, 1e9)
+    for flops in (0, -1, "1e20", None, math.inf, math.nan, np.ones(2)):
+        assert "flops must be" in refusal(compute_optimal, law, flops)
+    whole = training_flops(np.int64(175_000_000_000), np.int64(300_000_000_000))
+    assert whole == pytest.approx(3.15e23)
+
+
+def test_a_score_of_many_words_stays_a_number():
+    """The product of 1,200 numbers ran over: infinite, as if a word had been impossible."""
+    assert equal_words([0.5] * 1200) == pytest.approx(2)
+    assert equal_words([1e-200] * 3) == pytest.approx(1e200)
+    with pytest.raises(ValueError, match="non-empty"):
+        equal_words([])
+
+
+def test_a_mask_that_does_not_exist():
+    """Any other word was taken for "no mask"."""
+    gpt, documents = load_causal_lm("pocket-gpt2", device="cpu"), pocketweb.language().sample(2, 0)
+    for mask in ("Causal mask", None, "causal"):
+        assert "mask must be" in refusal(log_probs_under, gpt, mask, documents[0], [0])
+    for n in (0, 10_000, "2"):
+        assert "n must be" in refusal(every_nth, documents, n)
+
+
+def test_one_text_is_no_list_of_texts():
+    """Its letters were classified one by one."""
+    assert "a list of texts" in refusal(Reader(tiny("pocket-gpt2")), "The cat")
+    for n in (-1, 0, math.nan, "2"):
+        assert "n must be" in refusal(examples, "role", n, 0)
+
+
+@pytest.mark.parametrize("text", [None, 5, ["The cat"], b"The cat"])
+def test_a_question_about_what_is_no_text(text):
+    """An error of `re`."""
+    for ask in (pocketweb.log_prob, pocketweb.next_token, pocketweb.is_possible, tokenize):
+        assert "must be a string" in refusal(ask, text)
+
+
+def test_numbers_of_texts():
+    for n in (-1, 1.5, "2", math.nan):
+        assert "n must be" in refusal(pocketweb.sample, n, 0)
+    for seed in (-1, None, "a"):
+        assert "seed must be" in refusal(pocketweb.sample, 1, seed)
+    assert pocketweb.sample(np.int64(2), np.int64(0)) == pocketweb.sample(2, 0)
+
+
+@pytest.mark.parametrize("number", [np.int64, np.uint8, torch.tensor])
+def test_whole_numbers_of_other_libraries(number):
+    """They passed the check, and then broke Python's `random`, or made the chance 0."""
+    assert sums(number(2), 1, number(0)) == sums(2, 1, 0)
+    assert echoes(number(2), number(1), number(0)) == echoes(2, 1, 0)
+    assert few_shot(number(2), 1, number(1)) == few_shot(2, 1, 1)
+    assert train_echo(number(1), steps=number(0), seed=number(3))[1] == []
+
+
+def test_a_text_that_has_ended_has_no_continuation():
+    """Pop from an empty heap."""
+    ended = "The cat sat on the mat." + pocketweb.END
+    assert "cannot go on" in refusal(pocketweb.likeliest, ended)
+
+
+def test_a_text_with_a_blank_has_no_word_to_hide():
+    """An AttributeError: two blanks."""
+    bert = load_masked_lm("pocket-bert", device="cpu")
+    assert "no [MASK] yet" in refusal(HiddenWordExplorer, bert, "The [MASK] sat on the mat.")
+
+
+def test_nothing_to_fill():
+    """An UnboundLocalError."""
+    assert fill_masks(tiny("pocket-bert"), []) == []
+
+
+@pytest.mark.parametrize("options", [{"n_layer": 0}, {"n_layer": "2"}, {"steps": -1}])
+def test_echo_models_that_cannot_be_trained(options):
+    refusal(train_echo, **{"n_layer": 2} | options)
+    refusal(train_echo, 1, learning_rate=math.nan)
+
+
+def test_surgery_is_for_two_layers():
+    """An IndexError, or an AttributeError for a LanguageModel."""
+    for model in (train_echo(1, steps=0)[0], tiny("gpt2"), None):
+        assert "train_echo(n_layer=2)" in refusal(surgery, model)
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("a: {a}", "does not end"),
+        ("a: hi {a}", "does not end"),
+        ("a: {=X+Z}", "cannot be read"),
+        ("a: {=X+}", "cannot be read"),
+    ],
+)
+def test_a_grammar_that_cannot_write(tmp_path, rules, said):
+    """It drew for ever, or raised what Python raises for an expression."""
+    (tmp_path / "my.grammar").write_text(f"document: {{a}}\n{rules}\n", encoding="utf-8")
+    assert said in refusal(pocketweb.sample, 1, 0, tmp_path / "my.grammar")
+
+
+def test_an_exam_with_words_that_the_model_has_no_tokens_for(tmp_path):
+    """Positions of its own tokens were scored: 19 nats for nothing."""
+    (tmp_path / "my.grammar").write_text("document: {a}\na: The zebrafish swims.\n", "utf-8")
+    exam = unseen("causal", 2, genres=tmp_path / "my.grammar")
+    assert "no tokens of their own" in refusal(
+        gap_to_floor, load_causal_lm("pocket-gpt2", device="cpu"), exam
+    )
+
+
+def test_a_model_is_not_saved_into_a_file(tmp_path):
+    """transformers logged a line, and the model was gone."""
+    (tmp_path / "notes.txt").write_text("mine")
+    assert "is not a folder" in refusal(save, tiny("pocket-gpt2"), tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_what_cannot_be_kept_or_go_on(tmp_path):
+    """A step beyond the last was kept in silence; a grammar that was edited went on as it was."""
+    small = {"n_layer": 1, "d_model": 8, "n_head": 2, "tokens_per_step": 64}
+    assert "keep_at must be" in refusal(
+        pretrain, steps=1, keep_at=[5], folder=tmp_path / "kept", **small
+    )
+    grammar, folder = tmp_path / "my.grammar", tmp_path / "run"
+    grammar.write_text("document: {a}\na: The cat sat.\n", encoding="utf-8")
+    pretrain(genres=str(grammar), steps=1, folder=folder, **small)
+    grammar.write_text("document: {a}\na: The dog sat.\n", encoding="utf-8")
+    assert "grammar" in refusal(pretrain, genres=str(grammar), steps=2, folder=folder, **small)
+
+
+def test_settings_that_draw_nothing_unsure_have_a_place():
+    """An entropy of 0 was placed 46,000 % left of the plane, or drew for ever."""
+    stored = read("frontier")
+    for live, grid in (
+        (stored[:3].assign(entropy=0.0), stored),
+        (stored[:3], stored.assign(entropy=0.0)),
+    ):
+        places = re.findall(r"left:(-?[\d.]+)%", FrontierExplorer(live, grid).view.value)
+        assert all(0 <= float(place) <= 100 for place in places)
 
 
 @pytest.mark.parametrize(
