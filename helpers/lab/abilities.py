@@ -49,7 +49,7 @@ class Score(NamedTuple):
     standard_error: float
 
 
-def _checked(n_items, seed):
+def _drawing(n_items, seed):
     return check_whole_number(n_items, "n_items"), check_whole_number(seed, "seed", 0)
 
 
@@ -64,7 +64,7 @@ def sums(digits, n_items, seed=0):
         ['59+63=122']
     """
     digits = check_whole_number(digits, "digits", 1, 15)
-    n_items, seed = _checked(n_items, seed)
+    n_items, seed = _drawing(n_items, seed)
     numbers = range(0 if digits == 1 else 10 ** (digits - 1), 10**digits)
     rng, items, tried = random.Random(seed), {}, 0
     while len(items) < n_items and tried < 200 * n_items:
@@ -86,7 +86,7 @@ def echoes(n_words, n_items, seed=0):
         [' trumpet spider lamp']
     """
     n_words = check_whole_number(n_words, "n_words")
-    n_items, seed = _checked(n_items, seed)
+    n_items, seed = _drawing(n_items, seed)
     said = "\n".join(pocketweb.sample(300, 0, ["echo"]))
     words, rng = sorted(set(re.findall(r"\b[a-z]+", said))), random.Random(seed)
     phrases = (" ".join(rng.choices(words, k=n_words)) for _ in range(n_items))
@@ -110,7 +110,7 @@ def few_shot(n_examples, n_items, seed=0, right_labels=True):
         2
     """
     n_examples = check_whole_number(n_examples, "n_examples", 0, MOST_EXAMPLES)
-    n_items, seed = _checked(n_items, seed)
+    n_items, seed = _drawing(n_items, seed)
     rng, items, texts = random.Random(seed), [], _texts("examples", seed)
     while len(items) < n_items:
         lines = [line.rsplit(": ", 1) for line in next(texts).split("\n")][: n_examples + 1]
@@ -141,7 +141,7 @@ def story_questions(n_items, seed=0):
         >>> item.answer.strip() in item.prompt
         True
     """
-    n_items, seed = _checked(n_items, seed)
+    n_items, seed = _drawing(n_items, seed)
     items, texts = [], _texts("role", seed)
     while len(items) < n_items:
         if found := re.fullmatch(r"(.* Who [^?]*\?)( [A-Z]\w*)\.", next(texts), re.DOTALL):

@@ -196,7 +196,7 @@ def test_a_search_that_gives_up_says_what_no_text_exceeds():
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [
-        (("Colourless green ideas",), ValueError, "cannot write 'Colourless green ideas'"),
+        (("Colourless green ideas",), ValueError, "cannot go on from 'Colourless green ideas'"),
         (("What is a", 0), ValueError, "most must be a whole number from 1"),
         (("What is a", 1.5), TypeError, "most must be a whole number"),
     ],

@@ -212,7 +212,7 @@ def test_what_cannot_be_answered_is_explained():
         fit_scaling_law(n, d, loss, runs=[1, 2])
     with pytest.raises(ValueError, match="at least 3 runs, not 2"):
         fit_scaling_law(n, d, loss, runs=[1, 2] * 10)
-    with pytest.raises(ValueError, match="both parameters and tokens"):
+    with pytest.raises(ValueError, match="parameters and tokens"):
         compute_optimal(ScalingLaw(1, 2, 0.3), 1e20)
-    with pytest.raises(ValueError, match="above zero"):
+    with pytest.raises(ValueError, match="flops must be a number above 0"):
         compute_optimal(CHINCHILLA, -1)
