@@ -69,8 +69,8 @@ SurpriseExplorer({"tiny": gpt, "pocket-gpt2": pocket[0]}, "The baker said that s
     "frontier": """
 from helpers.lab import tables
 
-grid = tables.read("frontier")
-FrontierExplorer(grid[:16], grid)
+grid = tables.read("frontier").query("temperature >= 1.5 and cut in ['no cut', 'top-k 3']")
+FrontierExplorer(grid[:3], grid)
 """,
     "power": "PowerExplorer()",
     "surgery": "SurgeryExplorer(train_echo(n_layer=2, steps=0)[0])",
@@ -96,8 +96,10 @@ rivals = {"the grammar": (0.4, 0.3, 0.2, 0.1), "word counts": (0.1, 0.1, 0.1, 0.
 texts = {"The cat sat on the": " mat", "The dog slept on the": " roof"}
 guess([Round(text, options, answer, rivals) for text, answer in texts.items()])
 """,
-    "bytes": 'SamplingExplorer(bytes_gpt, "Once upon a time", top_k=5)',
-    "pieces": 'FillMaskExplorer(pieces_bert, "The [MASK] said [MASK].", ["cat", "dog"])',
+    "bytes": 'SamplingExplorer(bytes_gpt, "Once upon a time", top_k=5).still',
+    "pieces": """
+FillMaskExplorer(pieces_bert, "The [MASK] said [MASK].", ["cat", "dog"]).still
+""",
     "reading picture": "reading_picture(gpt, bert, revealed=3)",
     "rulers picture": 'ruler_picture(answers, "Brier score")',
     "cards": 'text_cards("a b", {"greedy": "a b c d a b c d", "drawn": "a b d"}, repeats=True)',
