@@ -27,7 +27,8 @@ class HiddenWordExplorer(Explorer):
     follow the slider.
 
     Raises:
-        ValueError, TypeError: a text without a word, or what `fill_mask` would refuse.
+        ValueError, TypeError: a text without a word or with a [MASK]; what `fill_mask` would
+            refuse.
 
     Example:
         >>> from helpers.models import load_masked_lm

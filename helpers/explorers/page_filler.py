@@ -28,6 +28,10 @@ class PageFiller(Explorer):
     (tokens that are filled in a round), `order` and `round`. `view` and `status` are the
     `widgets.HTML` that follow them.
 
+    Raises:
+        ValueError, TypeError: a text of more than 40 tokens, or with words that PocketWeb lacks;
+            what `fill_mask` would refuse.
+
     Example:
         >>> from helpers.models import load_masked_lm
         >>> filler = PageFiller(load_masked_lm("pocket-bert"), "The cat sat on the mat.")

@@ -68,6 +68,9 @@ def train_echo(n_layer, learning_rate=1e-3, steps=1000, seed=0):
         accuracy (share of the certain words that the likeliest token hits), measured on the games
         of the step before it learns from them.
 
+    Raises:
+        ValueError, TypeError: numbers out of range, before the first step.
+
     Example:
         >>> model, history = train_echo(n_layer=1, steps=2)
         >>> [report["step"] for report in history]
@@ -145,7 +148,8 @@ def surgery(model, cut=(), n=100, seed=0):
     What is cut gets the weight zero, and the other weights stay as they are.
 
     Raises:
-        ValueError: a look that is none of LOOKS.
+        ValueError, TypeError: a look that is none of LOOKS, a model with more or fewer layers than
+            two, no whole number of games above zero.
 
     Example:
         >>> model, _ = train_echo(n_layer=2, steps=0)

@@ -28,6 +28,10 @@ class Page(NamedTuple):
 def with_blanks(lm, text, n_blanks, seed=0):
     """The token ids of a whole text, n of its tokens hidden; more blanks hide the same and others.
 
+    Raises:
+        ValueError, TypeError: more blanks than tokens, a causal model, what `fill_mask` would
+            refuse.
+
     Example:
         >>> from helpers.models import load_masked_lm
         >>> lm = load_masked_lm("pocket-bert")
@@ -48,7 +52,8 @@ def fill_pages(lm, pages):
     random number, which chooses its token whenever its turn comes; so orders can be compared.
 
     Raises:
-        ValueError: a page whose order is not one of ORDERS.
+        ValueError, TypeError: a page whose order is not one of ORDERS, or that has no whole number
+            of tokens a round above zero.
 
     Example:
         >>> from helpers.models import load_masked_lm

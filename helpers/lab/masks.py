@@ -24,6 +24,9 @@ def log_probs_under(lm, mask, document, places):
     A causal model is asked for the token after the one it reads. A masked model gets one [MASK] at
     a time in the whole document, with its end.
 
+    Raises:
+        ValueError: another mask.
+
     Example:
         >>> from helpers.models import load_masked_lm
         >>> story = pocketweb.language("story").sample(1, seed=0)[0]

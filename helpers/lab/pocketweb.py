@@ -125,7 +125,7 @@ def sample(n, seed, genres=None):
     """Draw n documents, of all genres or some: a list of texts, the end token left out.
 
     The same seed, a whole number, gives the same texts on every machine. Raises ValueError as
-    `language` does.
+    `language` does, and ValueError or TypeError for a number or a seed that is none.
 
     Example:
         >>> sample(1, seed=0) == sample(1, seed=0)
@@ -199,7 +199,8 @@ def likeliest(prefix, most=MOST_GROWN, genres=None):
         most: how many texts may be grown by a token before the search gives up.
 
     Raises:
-        ValueError, TypeError: a prefix outside the language, or a `most` below 1.
+        ValueError, TypeError: a prefix outside the language, a text that has ended, a `most` below
+            1.
 
     Example:
         >>> found = likeliest("The cat")
@@ -225,7 +226,8 @@ def entropy_floor(objective="causal", n_documents=None, seed=0, genres=None):
         genres: the floor of a web that has only these; such floors are not shipped.
 
     Raises:
-        ValueError: for another objective, an unknown genre, or some genres without n_documents.
+        ValueError, TypeError: for another objective, an unknown genre, some genres without
+            n_documents, or no whole number of them above zero.
 
     Example:
         >>> 0 < entropy_floor("masked").nats < entropy_floor("causal").nats
@@ -239,5 +241,6 @@ def entropy_floor(objective="causal", n_documents=None, seed=0, genres=None):
             raise ValueError("The shipped floor is that of all genres; for some, pass n_documents.")
         shipped = json.loads((DATA / "floors.json").read_text(encoding="utf-8"))
         return Estimate(*shipped[objective]["all"])
+    check_whole_number(n_documents, "n_documents")
     found = [web.log_probs(objective, document) for document in web.sample(n_documents, seed)]
     return mean_per_token([-sum(log_probs) for log_probs in found], list(map(len, found)))

@@ -73,7 +73,8 @@ def fit_scaling_law(n_params, n_tokens, loss, floor=None, n_bootstrap=0, seed=0,
     Raises:
         ValueError, TypeError: numbers missing, infinite or not above zero; lengths that differ;
             fewer points, sizes or token counts than the law has constants to find; a floor that is
-            negative or not below every loss; fewer runs than sizes that a fit needs.
+            negative or not below every loss; fewer runs than sizes that a fit needs, or a point
+            whose run has no name.
 
     Example:
         >>> n, d = np.meshgrid([1e7, 1e8, 1e9], [1e9, 1e10, 1e11])
@@ -104,7 +105,8 @@ def difference(one, other, value, level=0.95):
     Returns: (difference, its lowest, its highest).
 
     Raises:
-        ValueError: the laws have no bootstrap, or bootstraps of different lengths.
+        ValueError: the laws have no bootstrap, or bootstraps of different lengths; a level that is
+            not above 0 and at most 1.
 
     Example:
         >>> again = ScalingLaw(1, 2, 0.2), ScalingLaw(1, 2, 0.4)
@@ -122,6 +124,9 @@ def difference(one, other, value, level=0.95):
 
 def predict_loss(law, n_params, n_tokens=None):
     """The loss of the law, nats per token; a law of one variable needs no second number.
+
+    Raises:
+        ValueError: a law of two variables, and no tokens.
 
     Example:
         >>> predict_loss(ScalingLaw(1.0, 8.0, 0.5), 16)

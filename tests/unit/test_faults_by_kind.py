@@ -791,6 +791,8 @@ def test_numbers_of_texts():
     for seed in (-1, None, "a"):
         assert "seed must be" in refusal(pocketweb.sample, 1, seed)
     assert pocketweb.sample(np.int64(2), np.int64(0)) == pocketweb.sample(2, 0)
+    for n in (0, -1, 1.5, "2"):
+        assert "n_documents must be" in refusal(pocketweb.entropy_floor, "causal", n)
 
 
 @pytest.mark.parametrize("number", [np.int64, np.uint8, torch.tensor])
