@@ -20,10 +20,7 @@ from helpers.explorers.sampling import SamplingExplorer
 from helpers.generation import GeneratedText
 from helpers.models import KNOWN_MODELS, ModelNotAvailable, load_causal_lm, load_masked_lm
 
-VIEWS = {
-    "causal": (load_causal_lm, SamplingExplorer),
-    "masked": (load_masked_lm, FillMaskExplorer),
-}
+VIEWS = {"causal": (load_causal_lm, SamplingExplorer), "masked": (load_masked_lm, FillMaskExplorer)}
 RECORDED = DATA / "recorded.json"
 TITLES = {"gpt2": "GPT-2", "bert-base-uncased": "BERT"}
 

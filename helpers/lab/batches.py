@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from helpers._plumbing.checks import check_share, check_whole_number
 from helpers.lab import pocketweb
-from helpers.lab.architecture import check_objective
+from helpers.lab.architecture import CONTEXT, check_objective
 
 NARROWEST = 128  # tokens in a row; few documents are longer
 WIDER = range(0, 40, 8)  # by so many more tokens, where that leaves fewer places empty
@@ -82,6 +82,9 @@ class Batches:
             drawn = language.draw(rng)
             if pocketweb.is_held_out(drawn.text):
                 continue
+            if len(drawn.tokens) > CONTEXT - 2:
+                long = f"A text of this language has {len(drawn.tokens):,} tokens"
+                raise ValueError(f"{long}, and the models read {CONTEXT} with start and end.")
             document = [self.id_of[t] for t in (pocketweb.END, *drawn.tokens, pocketweb.END)]
             if self.objective == "masked" and rng.random() < 0.5:
                 document = document[: rng.randint(2, len(document))]

@@ -168,8 +168,9 @@ def pretrain(
         ValueError, TypeError: before the first step, for an unknown objective, optimiser or genre,
             a grammar that cannot be read, genres and a grammar at once, a number out of range, a
             folder that cannot be written to, a model to start from of another size, or a checkpoint
-            that is damaged, of another run, or of more steps. Later, for a loss that is no longer a
-            finite number; the checkpoint is then that of the step before.
+            that is damaged, of another run, or of more steps. Later, for a text of a grammar that
+            is longer than the model reads, and a loss that is no longer a finite number; the
+            checkpoint is then that of the step before.
         ModelNotAvailable: the model to start from cannot be had.
 
     Example:

@@ -848,6 +848,14 @@ def test_a_grammar_that_cannot_write(tmp_path, rules, said):
     assert said in refusal(pocketweb.sample, 1, 0, tmp_path / "my.grammar")
 
 
+def test_a_text_of_a_grammar_that_is_too_long_to_learn(tmp_path):
+    """An IndexError in the middle of the training."""
+    text = " ".join(["word"] * 300)
+    (tmp_path / "my.grammar").write_text(f"document: {{a}}\na: {text}\n", encoding="utf-8")
+    small = {"n_layer": 1, "d_model": 8, "n_head": 2, "tokens_per_step": 64, "steps": 1}
+    assert "300 tokens" in refusal(pretrain, grammar=tmp_path / "my.grammar", **small)
+
+
 def test_an_exam_with_words_that_the_model_has_no_tokens_for(tmp_path):
     """Positions of its own tokens were scored: 19 nats for nothing."""
     (tmp_path / "my.grammar").write_text("document: {a}\na: The zebrafish swims.\n", "utf-8")
