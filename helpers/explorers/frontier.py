@@ -16,8 +16,7 @@ X, Y = "mean entropy of what is drawn from, nats per token", "possible texts, %"
 LEAST = 0.01  # nats; a logarithmic axis has no place for 0
 SPOT = '<span title="{}" style="position:absolute;left:{:.2f}%;top:{:.2f}%;{}"></span>'
 AREA = "width:14px;height:14px;margin:-7px;border-radius:50%"
-RING = "width:16px;height:16px;margin:-11px;border:3px solid #222;border-radius:50%"
-RING += ";pointer-events:none"
+RING = "padding:8px;margin:-11px;border:3px solid #222;border-radius:50%;pointer-events:none"
 OVER = '<div style="position:relative;display:inline-block;max-width:100%;line-height:0">{}</div>'
 
 
@@ -46,6 +45,10 @@ class FrontierExplorer(Explorer):
         self._stored, (self._plane, place) = stored, _plane(live, stored)
         tables = ("stored", stored), ("drawn here", live)
         self._marks = [(how, one, place(one)) for how, t in tables for one in t.itertuples()]
+        self._below = self._plane.html  # what lies below the ring
+        for how, one, at in self._marks:
+            said = visible(f"{_named(one)}. {_said(how, one)}: {one.text}")
+            self._below += SPOT.format(said, *at, AREA)
         temperatures, cuts = (list(dict.fromkeys(stored[c])) for c in ("temperature", "cut"))
         narrow = {"button_width": "auto", "description_width": "84px"}
         self.temperature, self.cut = (
@@ -62,13 +65,10 @@ class FrontierExplorer(Explorer):
     def _show(self):
         setting = self.temperature.value, self.cut.value
         picked = [mark for mark in self._marks if (mark[1].temperature, mark[1].cut) == setting]
-        over = SPOT.format("", *picked[-1][2], RING)
-        for how, one, at in self._marks:
-            said = visible(f"{_named(one)}. {_said(how, one)}: {one.text}")
-            over += SPOT.format(said, *at, AREA)
+        ring = SPOT.format("", *picked[-1][2], RING)
         fits = {True: "possible", False: "impossible"}
         texts = {f"{how}, {fits[is_possible(one.text)]}": one.text for how, one, _ in picked}
-        self.view.value = OVER.format(self._plane.html + over) + charts.text_cards("", texts).html
+        self.view.value = OVER.format(self._below + ring) + charts.text_cards("", texts).html
         better = beaten_by(self._stored, picked[0][1])
         beaten = "No other stored setting clearly has more of both"
         if len(better):

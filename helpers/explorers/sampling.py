@@ -100,9 +100,9 @@ class SamplingExplorer(ModelExplorer):
         for box in (self.prompt, self.seed):
             box.observe(self._restart, names="value")
         self._draw_on(self.temperature, self.top_k, self.top_p, self.tokens)
-        place = reach(lm, prompt, encode(lm, prompt))  # raises what later stands in the status
-        self.still = self._pictured(_three_temperatures(lm, place, *cuts))
         self._restart()
+        place = self._place or reach(lm, prompt, self._start)  # again, to raise what went wrong
+        self.still = self._pictured(_three_temperatures(lm, place, *cuts))
 
     def _warmth(self, temperature):
         limits = {"min": min(0.1, temperature), "max": max(2.0, temperature), "step": 0.05}

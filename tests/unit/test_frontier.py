@@ -160,7 +160,7 @@ def test_a_ring_lies_on_the_mark_that_is_picked(explorer, live):
     spots = re.findall(
         r'title="([^"]*)" style="[^"]*left:([\d.]+)%;top:([\d.]+)%', explorer.view.value
     )
-    (_, *ring), *marks = spots
+    *marks, (_, *ring) = spots
     assert [at for said, *at in marks if "Drawn here" in said and "top-k 10." in said] == [ring]
     png = re.search(r"base64,([^\"]*)", explorer.view.value)[1]
     image = imread(io.BytesIO(base64.b64decode(png)))[..., :3]
