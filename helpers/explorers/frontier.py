@@ -91,7 +91,7 @@ def _said(how, one):
 def _plane(live, stored):
     """The plane as a `Picture`, and a function: where a row is on it, in % from left and top."""
     live, stored = (t.assign(entropy=t.entropy.clip(lower=LEAST)) for t in (live, stored))
-    fig, ends = Figure(figsize=(7.2, 3.4)), []
+    fig, ends = Figure(figsize=(7.2, 2.9)), []
     ax = fig.add_subplot()
     for n, (cut, line) in enumerate(stored.groupby("cut", sort=False)):
         look = {"color": charts.COLOURS[n % 6], "marker": charts.MARKERS[n % 6]}
