@@ -63,7 +63,7 @@ def _unseen(objective, n_documents, share, language, seed):
     return Unseen(objective, documents, positions, truth)
 
 
-def model_log_probs(lm, exam, batch_tokens=8192):
+def model_log_probs(lm, exam, batch_tokens=2048):
     """ln p of every asked token under the model, in nats, as a list for each document.
 
     Example:
@@ -106,17 +106,14 @@ def _score(lm, batch):
         inputs[row, : len(ids)] = torch.tensor(ids)
         if not causal:
             inputs[row, positions[0] + 1] = lm.tokenizer.mask_token_id
-    mask = (inputs != lm.tokenizer.pad_token_id).long()
-    on_device = {
-        "input_ids": inputs.to(lm.model.device),
-        "attention_mask": mask.to(lm.model.device),
-    }
-    logits = checked_logits(lm, lm.model(**on_device).logits).cpu()
+    is_text = (inputs != lm.tokenizer.pad_token_id).long().to(lm.model.device)
+    body = lm.model.base_model(inputs.to(lm.model.device), attention_mask=is_text)
+    states, head = body.last_hidden_state, lm.model.lm_head if causal else lm.model.cls
     for row, (_, positions, ids) in enumerate(batch):
-        # The start stands in front
-        asked = torch.tensor(positions) if causal else torch.tensor(positions) + 1
-        targets = torch.tensor([ids[p + 1] for p in positions])
-        log_probs = logits[row, asked].double().log_softmax(-1)  # [asked, vocab]
+        asked = torch.tensor(positions) + (not causal)  # a blank answers where it stands
+        targets = torch.tensor([ids[p + 1] for p in positions])  # the start stands in front
+        logits = checked_logits(lm, head(states[row, asked]))  # [asked, vocab]
+        log_probs = logits.cpu().double().log_softmax(-1)
         yield log_probs.gather(-1, targets[:, None])[:, 0].tolist()
 
 

@@ -165,7 +165,7 @@ def fine_tune(reader, train, seed=0, steps=120, learning_rate=5e-4):
         True
     """
     rng = random.Random(seed)
-    optimizer = torch.optim.AdamW(reader.parameters(), learning_rate)
+    optimizer = torch.optim.AdamW(reader.parameters(), learning_rate, fused=True)
     schedule = {"steps": steps, "peak": 1.0, "warmup_steps": 10, "decay_steps": steps // 2}
     share = functools.partial(learning_rate_at, **schedule)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)

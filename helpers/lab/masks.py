@@ -37,18 +37,18 @@ def log_probs_under(lm, mask, document, places):
         raise ValueError(f"The mask must be one of {', '.join(MASKS)}, not {mask!r}.")
     ids = lm.tokenizer(document.text + pocketweb.END, return_tensors="pt").input_ids
     ids, places = ids.to(lm.model.device), torch.tensor(places)
-    n, n_places, right = ids.shape[1], len(places), ids[0, places + 1]
+    n, each, right = ids.shape[1], torch.arange(len(places)), ids[0, places + 1]
     hidden = torch.zeros(n, n, device=ids.device)  # added to the attention scores
     if mask == "causal mask":
         hidden = torch.full_like(hidden, -torch.inf).triu(1)
     if lm.kind == "causal":
-        logits = lm.model(ids, attention_mask=hidden[None, None]).logits[0, places]
+        rows, at, head = ids, (0, places), lm.model.lm_head
     else:
-        rows, each = ids.repeat(n_places, 1), torch.arange(n_places)
-        rows[each, places + 1] = lm.tokenizer.mask_token_id
-        hidden = hidden.expand(n_places, 1, n, n)
-        logits = lm.model(rows, attention_mask=hidden).logits[each, places + 1]
-    return logits.double().log_softmax(-1)[torch.arange(n_places), right].tolist()
+        rows, at, head = ids.repeat(len(places), 1), (each, places + 1), lm.model.cls
+        rows[at] = lm.tokenizer.mask_token_id
+    hidden = hidden.expand(len(rows), 1, n, n)
+    states = lm.model.base_model(rows, attention_mask=hidden).last_hidden_state[at]
+    return head(states).double().log_softmax(-1)[each, right].tolist()
 
 
 def every_nth(documents, n):

@@ -262,31 +262,33 @@ def _fit(x, loss, floor, start=None):
     log_x, log_loss, n = np.log(x / middle), np.log(loss), len(x)
     fixed = None if floor is None else np.log(floor) if floor else -np.inf
 
+    powers = np.vstack([log_x, np.zeros(log_x.shape[1])])  # the floor is the same everywhere
+
     def misfit(numbers):
         # Logs of the parts, [n + 1, 1]
         logs = np.append(numbers[:n], numbers[2 * n :] if floor is None else fixed)[:, None]
-        slopes = np.append(numbers[n : 2 * n], 0.0)[:, None]
-        parts = logs - slopes * np.vstack([log_x, np.zeros(log_x.shape[1])])  # [n + 1, n_points]
+        parts = logs - np.append(numbers[n : 2 * n], 0.0)[:, None] * powers  # [n + 1, n_points]
         total = np.logaddexp.reduce(parts, axis=0)  # log of the predicted loss
         off = (total - log_loss) / DELTA
-        pull = np.clip(off, -1, 1) / DELTA * np.exp(parts - total)  # [n + 1, n_points]
-        gradient = np.concatenate(
-            [pull[:n].sum(axis=1), -(pull[:n] * log_x).sum(axis=1), pull[n:].sum(axis=1)]
-        )
-        return np.where(abs(off) <= 1, off**2 / 2, abs(off) - 0.5).sum(), gradient[: len(numbers)]
+        clipped = np.clip(off, -1, 1)
+        pull = clipped / DELTA * np.exp(parts - total)  # [n + 1, n_points]
+        gradient = np.concatenate([pull[:n].sum(1), -(pull[:n] * log_x).sum(1), pull[n:].sum(1)])
+        return clipped @ (off - clipped / 2), gradient[: len(numbers)]
 
-    starts = _starts(log_x, loss, floor) if start is None else [start]
-    options = {"maxiter": 2000, "maxfun": 5000, "ftol": 1e-13, "gtol": 1e-7}
-    how = {"jac": True, "method": "L-BFGS-B", "options": options}
-    runs = [minimize(misfit, start, **how) for start in starts]
-    best = min(runs, key=lambda run: run.fun).x
+    def descend(start, steps):
+        options = {"maxiter": steps, "maxfun": 5000, "ftol": 1e-13, "gtol": 1e-7}
+        return minimize(misfit, start, jac=True, method="L-BFGS-B", options=options)
+
+    starts = [start]
+    if start is None:  # a few steps from each show which are worth the rest
+        tried = [descend(start, 10) for start in _starts(log_x, loss, floor)]
+        starts = [run.x for run in sorted(tried, key=operator.attrgetter("fun"))[:4]]
+    runs = [descend(start, 2000) for start in starts]
+    best = min(runs, key=operator.attrgetter("fun")).x
     scales = np.exp(best[:n]) * middle[:, 0] ** best[n : 2 * n]
     constants = np.stack([scales, best[n : 2 * n]], axis=1).ravel().tolist()
-    return (
-        float(np.exp(best[-1])) if floor is None else floor,
-        *constants,
-        *[0.0] * (4 - 2 * n),
-    ), best
+    floor = float(np.exp(best[-1])) if floor is None else floor
+    return (floor, *constants, *[0.0] * (4 - 2 * n)), best
 
 
 def _starts(log_x, loss, floor):
