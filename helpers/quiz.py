@@ -141,7 +141,8 @@ def guess(rounds):
         the `widgets.HTML` with the result.
 
     Raises:
-        ValueError: no round, or one whose answer is not among its options.
+        ValueError: no round, one whose answer is not among its options, or one with more or fewer
+            options or probabilities than the others.
 
     Example:
         >>> game = guess([Round("Once upon a", (" time", " kite"), " time", {"truth": (1.0, 0.0)})])
@@ -160,6 +161,10 @@ class _Game(LiveView):
             if one.answer not in one.options:
                 known = ", ".join(map(repr, one.options))
                 raise ValueError(f"The answer {one.answer!r} is not among: {known}.")
+            sizes = {len(one.options), len(rounds[0].options), *map(len, one.rivals.values())}
+            if len(sizes) > 1:
+                needed = "as many options as the first, and of each rival a probability for each"
+                raise ValueError(f"The round {one.text!r} needs {needed}.")
         self._rounds, self._played = list(rounds), []
         self._text, self.feedback = widgets.HTML(), widgets.HTML()
         self._boxes = [widgets.BoundedIntText(1, min=1, max=1000) for _ in rounds[0].options]

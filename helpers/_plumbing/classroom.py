@@ -17,10 +17,8 @@ def notebook_paths():
     """{number: path} of the notebooks; ValueError outside a copy of the repository."""
     paths = sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     if not paths:
-        raise ValueError(
-            "There are no notebooks here. Run this command in a copy of the repository, "
-            "with the Python into which you installed its requirements.txt."
-        )
+        advice = "Run this command in a copy of the repository, with the Python into which you"
+        raise ValueError(f"There are no notebooks here. {advice} installed its requirements.txt.")
     return {path.name[:2]: path for path in paths}
 
 

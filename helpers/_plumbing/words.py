@@ -54,9 +54,8 @@ def visible(text, keep=" \n\t"):
 
     def show(c):
         hidden = unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-        sign = {" ": "·", "\n": "⏎", "\t": "⇥"}.get(c) or (
-            f"⟨U+{ord(c):04X}⟩" if hidden else html.escape(c)
-        )
+        plain = f"⟨U+{ord(c):04X}⟩" if hidden else html.escape(c)
+        sign = {" ": "·", "\n": "⏎", "\t": "⇥"}.get(c, plain)
         return c if c in keep else sign
 
     return "".join(map(show, text))

@@ -62,13 +62,10 @@ def bars_at(lm, place, temperature, top_k, top_p=None, shown=TOKENS_SHOWN):
     probabilities = distribution(place.logits, temperature, top_k, top_p)  # [vocab]
     before = distribution(place.logits, temperature)  # [vocab], without the cut
     kept = kept_by(place.logits / temperature, top_k, top_p)  # [vocab]
-    drawn, truth = torch.where(kept, probabilities, before), place.truth
+    drawn, truth, words = torch.where(kept, probabilities, before), place.truth, lm.vocabulary
     # No temperature changes their order
     shown = place.logits.topk(min(shown, len(kept))).indices
-    bars = [
-        Bar(lm.vocabulary[i], drawn[i].item(), kept[i].item(), _at(truth, i))
-        for i in shown.tolist()
-    ]
+    bars = [Bar(words[i], drawn[i].item(), kept[i].item(), _at(truth, i)) for i in shown.tolist()]
     rest = torch.ones_like(kept).index_fill(0, shown, False)
     for word, part in (("kept", rest & kept), ("cut", rest & ~kept)):
         if n := part.sum().item():

@@ -11,7 +11,7 @@ import torch
 
 from helpers._plumbing.checks import encode
 from helpers._plumbing.passes import checked_logits
-from helpers._plumbing.words import visible
+from helpers._plumbing.words import shown, visible
 from helpers.charts import Picture
 from helpers.explorers._bars import HIDDEN, MODEL, SMALL, headed
 from helpers.explorers._controls import labelled, row, sized
@@ -75,10 +75,10 @@ def _coloured(tokens, chosen):
         look = f"background:rgba({colour},{0.7 * min(1, max(0, above) / FULL):.2f})"
         look += f";border-bottom:{PIXELS * (unavoidable or 0):.1f}px solid {MODEL}"
         look += ";outline:2px solid" if place == chosen else ""
-        words, shown = tokens[place].words, visible(token.strip(" "), keep="") or "·"
+        words, sign = tokens[place].words, visible(token.strip(" "), keep="") or "·"
         numbers = HIDDEN.format(f" ({words}) ")
         pieces += " " * token.startswith(" ")
-        pieces += f'<span title="{words}" style="{look}">{shown}{numbers}</span>'
+        pieces += f'<span title="{words}" style="{look}">{sign}{numbers}</span>'
         pieces += "<br>" if token == "\n" else ""
     return f'<p style="{LINES}">{pieces}</p>'
 
@@ -111,8 +111,8 @@ class SurpriseExplorer(Explorer):
         genres: those that the models have read; all by default.
 
     Raises:
-        ValueError, TypeError: what `generate_text` would refuse of the text. Later on, such
-            sentences stand in `status`.
+        ValueError, TypeError: what `generate_text` would refuse of the text, or no models. Later
+            on, such sentences stand in `status`.
 
     Example:
         >>> from helpers.models import load_causal_lm
@@ -124,6 +124,8 @@ class SurpriseExplorer(Explorer):
     """
 
     def __init__(self, lms, text, genres=None):
+        if not isinstance(lms, dict) or not lms:
+            raise TypeError(f"Give the models as {{label: model}}, at least one, not {shown(lms)}.")
         super().__init__("A text, coloured by how much each token surprises a model")
         self._lms, self._genres = lms, genres
         self.text = sized(widgets.Textarea(text, description="text", rows=3), "auto")

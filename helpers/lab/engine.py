@@ -71,9 +71,8 @@ class Language:
             raise ValueError(f"There is no genre {unknown}. The genres are: {', '.join(start)}.")
         self.genres = tuple(name for name in start if genres is None or name in genres)
         chosen = [start[name] for name in self.genres]
-        self._start = _options(
-            [row.weight for row in chosen], [(row.items, "", None) for row in chosen]
-        )
+        starts = [(row.items, "", None) for row in chosen]
+        self._start = _options([row.weight for row in chosen], starts)
         self.shares = dict(zip(self.genres, self._start[0], strict=True))  # of the documents
         self._zipf = {}  # by rule: weights of a first half, or of a second by the first's text
         for (first, second), law in zipf.items():
@@ -97,18 +96,14 @@ class Language:
         while todo:
             item = todo.pop()
             if isinstance(item, Expand) and item not in seen:
-                names = [
-                    name for name in self.rules if item.over and name.startswith(item.rule + "/")
-                ]
+                names = [n for n in self.rules if item.over and n.startswith(item.rule + "/")]
                 for row in itertools.chain.from_iterable(
                     self.rules[name] for name in names or [item.rule]
                 ):
                     remembered[item.variable].add(row)
                     todo += () if item.silent else row.spaced if item.space else row.items
             elif isinstance(item, Write) and item.source.startswith("="):
-                todo += [
-                    " " * spaced + digit for digit in "0123456789" for spaced in {False, item.space}
-                ]
+                todo += [" " * n + digit for digit in "0123456789" for n in {0, int(item.space)}]
             seen.add(item)
         for item in [item for item in seen if isinstance(item, Write)]:
             for row in remembered[item.source]:

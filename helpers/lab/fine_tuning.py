@@ -137,8 +137,8 @@ class Reader(torch.nn.Module):
 
     def states(self, texts):
         """The hidden state that is read, [texts, width]."""
-        if isinstance(texts, str):
-            raise TypeError("Give a list of texts, not one text.")
+        if isinstance(texts, str) or not len(texts):
+            raise TypeError(f"Give a list of texts, at least one, not {texts!r}.")
         asked = [text + self.ending for text in texts]
         rows = [check_text(self.lm, text, self.lm.kind).input_ids[0].tolist() for text in asked]
         n = len(rows) * max(map(len, rows), default=0)  # tokens: all in one pass, for the gradient
@@ -184,14 +184,15 @@ def fine_tune(reader, train, seed=0, steps=120, learning_rate=5e-4):
 def in_batches(function, exam, size=64):
     """Apply a function of texts, such as a Reader or its `states`, to the texts of all examples.
 
-    The result is on the CPU.
+    The result is on the CPU. Without an example it raises a ValueError.
 
     Example:
         >>> lengths = lambda texts: torch.tensor([len(text) for text in texts])
         >>> in_batches(lengths, [Example("Soup.", 1, 1.0)])
         tensor([5])
     """
-    texts = [e.text for e in exam]
+    if not (texts := [e.text for e in exam]):
+        raise ValueError("Give at least one example.")
     return torch.cat([function(texts[i : i + size]).cpu() for i in range(0, len(texts), size)])
 
 
@@ -209,7 +210,8 @@ def linear(features, labels):
     signs, mean = torch.tensor(labels) * 2.0 - 1, features.mean(0)
     rows = features - mean
     products = rows @ rows.T  # [n, n]
-    penalty = products.diagonal().mean() * torch.eye(len(rows))
+    strength = products.diagonal().mean().clamp(min=1e-12)  # 0 where all rows are the same
+    penalty = strength * torch.eye(len(rows))
     weights = rows.T @ torch.linalg.solve(products + penalty, signs - signs.mean())
     return lambda features: ((features - mean) @ weights + signs.mean() > 0).long()
 

@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 
 from helpers._plumbing.checks import check_sampling, check_whole_number, encode
+from helpers._plumbing.words import shown
 from helpers.generation import distribution, generate_text
 from helpers.lab import pocketweb
 from helpers.lab.estimates import mean_per_token
@@ -30,8 +31,8 @@ def frontier(lm, prompt, settings, n_texts=64, seed=1):
         n_texts: drawn at each setting, 2 or more, all with the same seed.
 
     Raises:
-        ValueError, TypeError: what `generate_text` would refuse, or fewer texts; before any is
-            drawn.
+        ValueError, TypeError: what `generate_text` would refuse, other settings, none, or fewer
+            texts; before any is drawn.
 
     Example:
         >>> from helpers.models import load_causal_lm
@@ -42,6 +43,9 @@ def frontier(lm, prompt, settings, n_texts=64, seed=1):
     """
     check_whole_number(n_texts, "n_texts", 2)
     encode(lm, prompt)
+    if not settings or any(isinstance(knobs, dict) or len(knobs) != 3 for knobs in settings):
+        wanted = "a list of (temperature, top_k, top_p), at least one"
+        raise ValueError(f"settings must be {wanted}, not {shown(settings)}.")
     checked = [check_sampling(*knobs, lm) for knobs in settings]
     bar = tqdm(checked, desc="settings")
     return pd.DataFrame([_measured(lm, prompt, *knobs, n_texts, seed) for knobs in bar])

@@ -69,7 +69,7 @@ class Mark(NamedTuple):
     opens: bool
 
 
-_WRITE = re.compile(r"(=.+|[A-Z]\w*)(?:\.(\w+))?")
+_WRITE = re.compile(r"(=[\w ()]+(?:[-+*][\w ()]+)*|[A-Z]\w*)(?:\.(\w+))?")  # `**` may never end
 _EXPAND = re.compile(
     r"(?P<silent>!)?(?:(?P<variable>[A-Z]\w*)=)?"
     r"(?P<rule>[a-z]\w*)(?:/(?P<over>[A-Z]\w*)(?:\.(?P<column>\w+))?)?"
@@ -77,7 +77,8 @@ _EXPAND = re.compile(
     r"(?: of (?P<facts>[\w ]+))?(?: (?P<zipf>zipf(?: [A-Z]\w*)?))?"
 )
 _HEADER = re.compile(r"([a-z]\w*(?:/[^\s:(]+)?)(?:\((.*?)\))?:(.*)")
-_ZIPF = re.compile(r"zipf (\w+) (\w+): exponent ([\d.]+), shift ([\d.]+)")
+_NUMBER = r"\d+(?:\.\d+)?"
+_ZIPF = re.compile(rf"zipf (\w+) (\w+): exponent ({_NUMBER}), shift ({_NUMBER})")
 
 
 def _slot(source, space):
@@ -92,9 +93,7 @@ def _slot(source, space):
 
 def after_space(items):
     """The same items where a space stands in front: it belongs to the first token."""
-    first = [
-        " " + item if isinstance(item, str) else item._replace(space=True) for item in items[:1]
-    ]
+    first = [" " + i if isinstance(i, str) else i._replace(space=True) for i in items[:1]]
     return (*first, *items[1:])
 
 
@@ -131,14 +130,14 @@ def parse(source):
 
     def row(name, cell):
         weight, cell = re.fullmatch(r"(?:([\d.]+)x )?(.*)", cell).groups()
+        if weight and not re.fullmatch(_NUMBER, weight):
+            raise ValueError(f"The grammar has a weight that is no number: {weight}x.")
         text, *values = (part.strip() for part in cell.split(" / "))
         given = dict(zip(columns[name], values, strict=False))
         return Row(_items("" if text == "-" else text), float(weight or 1), columns[name] | given)
 
     @functools.cache
     def rows(name):
-        return [
-            r for c in cells[name] for r in (rows(c[1:]) if c.startswith("+") else [row(name, c)])
-        ]
+        return [r for c in cells[name] for r in (rows(c[1:]) if c[0] == "+" else [row(name, c)])]
 
     return {name: rows(name) for name in cells}, zipf

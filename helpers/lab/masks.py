@@ -62,6 +62,7 @@ def every_nth(documents, n):
         True
     """
     draw = random.Random(0)
+    check_whole_number(len(documents), "the number of documents")
     check_whole_number(n, "n", 1, min(len(document.tokens) for document in documents))
     places = [[*range(len(it.tokens))][draw.randrange(n) :: n] for it in documents]
     asked = zip(documents, places, strict=True)

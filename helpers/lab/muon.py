@@ -50,10 +50,8 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_lerp_(averages, gradients, 1 - group["momentum"])
             ahead = torch._foreach_lerp(gradients, averages, group["momentum"])
             updates = orthogonalise(torch.stack([_widened(update) for update in ahead]))
-            updates = [
-                w if m.shape[0] <= m.shape[1] else w.T
-                for w, m in zip(updates, matrices, strict=True)
-            ]
+            pairs = zip(updates, matrices, strict=True)
+            updates = [w if m.shape[0] <= m.shape[1] else w.T for w, m in pairs]
             torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
             torch._foreach_add_(matrices, updates, alpha=-group["lr"] * 0.2 * longer**0.5)
 

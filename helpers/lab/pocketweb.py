@@ -63,9 +63,8 @@ def language(genres=None):
     """
     if is_grammar_file(genres):
         return _of_file(genres)
-    return _language(
-        None if genres is None else frozenset([genres] if isinstance(genres, str) else genres)
-    )
+    names = [genres] if isinstance(genres, str) else genres
+    return _language(None if names is None else frozenset(names))
 
 
 def is_grammar_file(genres):

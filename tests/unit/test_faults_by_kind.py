@@ -48,6 +48,7 @@ from helpers.explorers import (
     PageFiller,
     ReadingExplorer,
     SamplingExplorer,
+    SurpriseExplorer,
     bars_html,
     reading_picture,
 )
@@ -70,7 +71,15 @@ from helpers.lab.echo import surgery, train_echo
 from helpers.lab.estimates import mean_per_token
 from helpers.lab.evaluation import gap_to_floor, unseen
 from helpers.lab.filling import Page, fill_pages, with_blanks
-from helpers.lab.fine_tuning import Reader, examples, from_scratch, word_counts
+from helpers.lab.fine_tuning import (
+    Reader,
+    examples,
+    from_scratch,
+    in_batches,
+    linear,
+    word_counts,
+)
+from helpers.lab.frontier import frontier
 from helpers.lab.grammar import tokenize
 from helpers.lab.masks import every_nth, log_probs_under
 from helpers.lab.pretraining import pretrain
@@ -85,7 +94,7 @@ from helpers.lab.scaling import (
 )
 from helpers.lab.tables import read
 from helpers.models import LanguageModel, ModelNotAvailable, load_causal_lm, load_masked_lm
-from helpers.quiz import compare, equal_words, predict
+from helpers.quiz import Round, compare, equal_words, guess, predict
 from tests.support.tiny_models import _bert, _gpt2, save_tiny, tiny
 
 ENGLISH_ENDS = (".", "?", '"')
@@ -840,6 +849,8 @@ def test_surgery_is_for_two_layers():
         ("a: hi {a}", "does not end"),
         ("a: {=X+Z}", "cannot be read"),
         ("a: {=X+}", "cannot be read"),
+        ("a: {=9**9**9}", "cannot be read"),
+        ("a: 1.2.3x hi | bye", "weight that is no number"),
     ],
 )
 def test_a_grammar_that_cannot_write(tmp_path, rules, said):
@@ -969,6 +980,49 @@ def test_a_space_before_a_new_line_is_not_the_blanks():
     possible, impossible = (pocketweb.blank(f"{line}{space}\n[MASK]") for space in ("", " "))
     assert possible
     assert impossible == {}
+
+
+def test_a_grammar_of_which_nothing_may_be_read(tmp_path):
+    """Pre-training looked for ever for a text that it need not leave out."""
+    out = [f"{a}+{b}={a + b}" for a in range(10) for b in range(10)]
+    out = [one for one in out if pocketweb.is_held_out(one)]
+    (tmp_path / "my.grammar").write_text(f"document: {{a}}\na: {' | '.join(out)}\n", "utf-8")
+    small = {"steps": 1, "n_layer": 1, "d_model": 8, "n_head": 1}
+    assert "leaves some sums" in refusal(pretrain, grammar=tmp_path / "my.grammar", **small)
+
+
+@pytest.mark.parametrize("examples", [[], ()])
+def test_nothing_to_learn_from(examples):
+    """ "stack expects a non-empty TensorList" and "expected a non-empty list of Tensors"."""
+    lm = load_causal_lm("pocket-gpt2", device="cpu")
+    assert "at least one" in refusal(Reader(lm), examples)
+    assert "at least one" in refusal(in_batches, Reader(lm), examples)
+    assert "number of documents" in refusal(every_nth, examples, 2)
+
+
+def test_a_classifier_of_examples_that_are_all_the_same():
+    """ "The solver failed because the input matrix is singular": it says what most labels say."""
+    assert linear(torch.ones(3, 2), [0, 1, 1])(torch.ones(1, 2)).tolist() == [1]
+
+
+@pytest.mark.parametrize("settings", [None, [], [(1.0, None)], [{"a": 1, "b": 2, "c": 3}]])
+def test_settings_that_are_none(settings):
+    """ "check_sampling() missing 1 required positional argument"; none gave an empty table."""
+    lm = load_causal_lm("pocket-gpt2", device="cpu")
+    assert "top_k" in refusal(frontier, lm, "What is a", settings)
+
+
+def test_rounds_of_a_game_that_do_not_match():
+    """A rival without a share for each option raised an IndexError after the first bet."""
+    even = Round("A", (" b", " c"), " b", {"truth": (0.5, 0.5)})
+    for odd in (even._replace(rivals={"truth": (1.0,)}), Round("A", (" b",), " b", {})):
+        assert "needs as many" in refusal(guess, [even, odd])
+
+
+@pytest.mark.parametrize("models", [{}, None, ["pocket-gpt2"]])
+def test_a_view_of_no_models(models):
+    """An IndexError, or "not iterable"."""
+    assert "{label: model}" in refusal(SurpriseExplorer, models, "The baker said")
 
 
 # ---- diagnoses
