@@ -109,7 +109,7 @@ class RealModel(LiveView):
     """
 
     def __init__(self, name, text):
-        if name not in KNOWN_MODELS:
+        if not isinstance(name, str) or name not in KNOWN_MODELS:
             known = ", ".join(KNOWN_MODELS)
             raise ValueError(f"{shown(name)} is none of the known models: {known}.")
         self._name, self._text, self.lm = name, text, None

@@ -47,6 +47,7 @@ from helpers.explorers import (
     HiddenWordExplorer,
     PageFiller,
     ReadingExplorer,
+    RealModel,
     SamplingExplorer,
     SurpriseExplorer,
     bars_html,
@@ -1023,6 +1024,12 @@ def test_rounds_of_a_game_that_do_not_match():
 def test_a_view_of_no_models(models):
     """An IndexError, or "not iterable"."""
     assert "{label: model}" in refusal(SurpriseExplorer, models, "The baker said")
+
+
+@pytest.mark.parametrize("name", [["gpt2"], None, 7])
+def test_a_real_model_by_what_is_no_name(name):
+    """ "unhashable type: 'list'"."""
+    assert "none of the known models" in refusal(RealModel, name, "Once upon a time")
 
 
 # ---- diagnoses
