@@ -138,7 +138,7 @@ class Reader(torch.nn.Module):
     def states(self, texts):
         """The hidden state that is read, [texts, width]."""
         if isinstance(texts, str) or not len(texts):
-            raise TypeError(f"Give a list of texts, at least one, not {texts!r}.")
+            raise TypeError(f"Give a list of texts, at least one, not {shown(texts)}.")
         asked = [text + self.ending for text in texts]
         rows = [check_text(self.lm, text, self.lm.kind).input_ids[0].tolist() for text in asked]
         n = len(rows) * max(map(len, rows), default=0)  # tokens: all in one pass, for the gradient

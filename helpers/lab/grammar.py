@@ -77,7 +77,7 @@ _EXPAND = re.compile(
     r"(?: of (?P<facts>[\w ]+))?(?: (?P<zipf>zipf(?: [A-Z]\w*)?))?"
 )
 _HEADER = re.compile(r"([a-z]\w*(?:/[^\s:(]+)?)(?:\((.*?)\))?:(.*)")
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"\d*\.?\d+"
 _ZIPF = re.compile(rf"zipf (\w+) (\w+): exponent ({_NUMBER}), shift ({_NUMBER})")
 
 

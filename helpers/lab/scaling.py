@@ -261,7 +261,6 @@ def _fit(x, loss, floor, start=None):
     middle = np.exp(np.log(x).mean(axis=1, keepdims=True))  # [n_variables, 1]
     log_x, log_loss, n = np.log(x / middle), np.log(loss), len(x)
     fixed = None if floor is None else np.log(floor) if floor else -np.inf
-
     powers = np.vstack([log_x, np.zeros(log_x.shape[1])])  # the floor is the same everywhere
 
     def misfit(numbers):
