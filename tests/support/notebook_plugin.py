@@ -142,12 +142,12 @@ def pytest_xdist_make_scheduler(config, log):
 
 def order(item):
     """The longest first, so that no process waits for one at the end: the page with every view, the
-    notebooks, the other pages.
+    other pages, the notebooks.
     """
     if BROWSER_TESTS in item.path.parents:
-        return 0 if "[gallery" in item.nodeid else len(LONGEST) + 1
+        return -2 if "[gallery" in item.nodeid else -1
     number = item.path.stem[:2] if is_notebook_cell(item) else ""
-    return 1 + LONGEST.index(number) if number in LONGEST else len(LONGEST) + 2
+    return LONGEST.index(number) if number in LONGEST else len(LONGEST)
 
 
 @pytest.hookimpl(tryfirst=True)
