@@ -7,6 +7,7 @@ model.
 
 import ipywidgets as widgets
 
+from helpers._plumbing.words import shown
 from helpers.charts import line_chart
 from helpers.explorers._explorer import Explorer
 from helpers.lab.abilities import RULERS
@@ -23,16 +24,16 @@ def _lines(table, ruler, x):
     """{ability: the rows measured with this ruler}, in the order of x."""
     if ruler not in SAYS:
         raise ValueError(f"The ruler must be one of {', '.join(RULERS)}, not {ruler!r}.")
+    if x not in table:
+        raise ValueError(f"The table has no column {shown(x)}. Its columns: {', '.join(table)}.")
     chosen = table[table.ruler == ruler].sort_values(x)
     return dict(iter(chosen.groupby("ability", sort=False)))
 
 
 def _sentence(table, ruler, x):
     lines = _lines(table, ruler, x)
-    ends = (
-        f"{ability} from {line['mean'].iloc[0]:.2f} to {line['mean'].iloc[-1]:.2f}"
-        for ability, line in lines.items()
-    )
+    means = {ability: line["mean"].to_numpy() for ability, line in lines.items()}
+    ends = (f"{ability} from {of[0]:.2f} to {of[-1]:.2f}" for ability, of in means.items())
     error = max(line.standard_error.max() for line in lines.values())
     return f"{ruler}: {', '.join(ends)}; standard errors up to {error:.2f}."
 
@@ -47,7 +48,7 @@ def ruler_picture(table, ruler, x="n_body_params", x_label="parameters without e
             below it.
 
     Raises:
-        ValueError: for another ruler, or if no row is left.
+        ValueError: for another ruler or column, or if no row is left.
 
     Example:
         >>> from helpers.lab import tables

@@ -48,6 +48,7 @@ from helpers.explorers import (
     PageFiller,
     ReadingExplorer,
     RealModel,
+    RulerExplorer,
     SamplingExplorer,
     SurpriseExplorer,
     bars_html,
@@ -1024,6 +1025,11 @@ def test_rounds_of_a_game_that_do_not_match():
 def test_a_view_of_no_models(models):
     """An IndexError, or "not iterable"."""
     assert "{label: model}" in refusal(SurpriseExplorer, models, "The baker said")
+
+
+def test_a_column_that_a_table_does_not_have():
+    """A KeyError of pandas."""
+    assert "no column 'n_params '" in refusal(RulerExplorer, read("abilities"), "n_params ")
 
 
 @pytest.mark.parametrize("name", [["gpt2"], None, 7])
