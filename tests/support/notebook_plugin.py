@@ -141,13 +141,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def order(item):
-    """The longest first, so that no process waits for one at the end: the page with every view, the
-    other pages, the notebooks.
-    """
-    if BROWSER_TESTS in item.path.parents:
-        return -2 if "[gallery" in item.nodeid else -1
+    """The long notebooks first, so that no process waits for one at the end; the browser last."""
     number = item.path.stem[:2] if is_notebook_cell(item) else ""
-    return LONGEST.index(number) if number in LONGEST else len(LONGEST)
+    place = LONGEST.index(number) if number in LONGEST else len(LONGEST)
+    return place, BROWSER_TESTS in item.path.parents
 
 
 @pytest.hookimpl(tryfirst=True)
