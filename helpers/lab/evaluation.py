@@ -91,30 +91,30 @@ def model_log_probs(lm, exam, batch_tokens=2048):
     while rows:
         size = max(1, batch_tokens // len(rows[-1][2]))
         rows, batch = rows[:-size], rows[-size:]
-        for (index, positions, _), values in zip(batch, _score(lm, batch), strict=True):
-            found[index] |= dict(zip(positions, values, strict=True))
+        for index, position, log_prob in _score(lm, batch):
+            found[index][position] = log_prob
     asked = zip(found, exam.positions, strict=True)
     return [[values[p] for p in positions] for values, positions in asked]
 
 
 @torch.inference_mode()
 def _score(lm, batch):
-    causal = lm.kind == "causal"
-    length = max(len(ids) for _, _, ids in batch)
-    inputs = torch.full((len(batch), length), lm.tokenizer.pad_token_id)  # [rows, tokens]
-    for row, (_, positions, ids) in enumerate(batch):
+    """(document, position, ln p) of each asked token; there are scores only where one is asked."""
+    causal, asked = lm.kind == "causal", []
+    inputs = torch.full((len(batch), max(len(ids) for *_, ids in batch)), lm.tokenizer.pad_token_id)
+    for row, (index, positions, ids) in enumerate(batch):
         inputs[row, : len(ids)] = torch.tensor(ids)
         if not causal:
             inputs[row, positions[0] + 1] = lm.tokenizer.mask_token_id
+        asked += [(index, place, row, ids[place + 1]) for place in positions]
+    documents, positions, rows, targets = zip(*asked, strict=True)
+    places = [position + (not causal) for position in positions]  # the start stands in front
     is_text = (inputs != lm.tokenizer.pad_token_id).long().to(lm.model.device)
     body = lm.model.base_model(inputs.to(lm.model.device), attention_mask=is_text)
-    states, head = body.last_hidden_state, lm.model.lm_head if causal else lm.model.cls
-    for row, (_, positions, ids) in enumerate(batch):
-        asked = torch.tensor(positions) + (not causal)  # a blank answers where it stands
-        targets = torch.tensor([ids[p + 1] for p in positions])  # the start stands in front
-        logits = checked_logits(lm, head(states[row, asked]))  # [asked, vocab]
-        log_probs = logits.cpu().double().log_softmax(-1)
-        yield log_probs.gather(-1, targets[:, None])[:, 0].tolist()
+    head = lm.model.lm_head if causal else lm.model.cls
+    logits = checked_logits(lm, head(body.last_hidden_state[rows, places])).cpu()  # [asked, vocab]
+    log_probs = logits.double().log_softmax(-1)[range(len(asked)), targets]
+    return zip(documents, positions, log_probs.tolist(), strict=True)
 
 
 class Gap(NamedTuple):
