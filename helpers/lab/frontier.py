@@ -43,7 +43,7 @@ def frontier(lm, prompt, settings, n_texts=64, seed=1):
     """
     check_whole_number(n_texts, "n_texts", 2)
     encode(lm, prompt)
-    if not settings or any(isinstance(knobs, dict) or len(knobs) != 3 for knobs in settings):
+    if not settings or any(not isinstance(k, tuple | list) or len(k) != 3 for k in settings):
         wanted = "a list of (temperature, top_k, top_p), at least one"
         raise ValueError(f"settings must be {wanted}, not {shown(settings)}.")
     checked = [check_sampling(*knobs, lm) for knobs in settings]

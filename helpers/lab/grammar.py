@@ -69,7 +69,8 @@ class Mark(NamedTuple):
     opens: bool
 
 
-_WRITE = re.compile(r"(=[\w ()]+(?:[-+*][\w ()]+)*|[A-Z]\w*)(?:\.(\w+))?")  # `**` may never end
+# No `**`: 9**9**9 would never end
+_WRITE = re.compile(r"(=[\w ()]+(?:(?:[-+*%]|//)[\w ()]+)*|[A-Z]\w*)(?:\.(\w+))?")
 _EXPAND = re.compile(
     r"(?P<silent>!)?(?:(?P<variable>[A-Z]\w*)=)?"
     r"(?P<rule>[a-z]\w*)(?:/(?P<over>[A-Z]\w*)(?:\.(?P<column>\w+))?)?"
