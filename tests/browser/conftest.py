@@ -17,9 +17,9 @@ pytest.importorskip("playwright.sync_api")
 
 from tests.browser import gallery
 from tests.support.jupyterlab import find_browser, running_browser, running_lab
+from tests.support.notebook_plugin import BROWSER_TESTS
 
-HERE = Path(__file__).parent
-SCREENSHOTS = HERE / "screenshots"
+SCREENSHOTS = Path(__file__).parent / "screenshots"
 GALLERY = (gallery.NAME,)
 
 
@@ -41,16 +41,15 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(items):
     """All tests of one page after each other, whatever their module, so that it is opened once.
 
-    The pages come before all else and the gallery, which takes longest, before the other pages: so
-    no process waits for one at the end.
+    The gallery, which takes longest, comes first.
     """
 
     def page(item):
         opened = item.callspec.params.get("opened", "") if hasattr(item, "callspec") else ""
         return opened != gallery.NAME, opened
 
-    here = [item for item in items if HERE in item.path.parents]
-    items[:] = sorted(here, key=page) + [item for item in items if item not in here]
+    here = [item for item in items if BROWSER_TESTS in item.path.parents]
+    items[:] = [item for item in items if item not in here] + sorted(here, key=page)
 
 
 @pytest.fixture(scope="session")

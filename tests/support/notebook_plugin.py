@@ -30,6 +30,7 @@ from tests.support import notebook_checks
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "tests" / "benchmarks"
+BROWSER_TESTS = ROOT / "tests" / "browser"
 # The notebooks, by the README's table of what they take.
 LONGEST = ("02", "03", "07", "04", "05", "01", "06")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -140,9 +141,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def order(item):
-    """The long notebooks first, so that no process waits for one at the end."""
+    """The long notebooks first, so that no process waits for one at the end; the browser last."""
     number = item.path.stem[:2] if is_notebook_cell(item) else ""
-    return LONGEST.index(number) if number in LONGEST else len(LONGEST)
+    place = LONGEST.index(number) if number in LONGEST else len(LONGEST)
+    return place, BROWSER_TESTS in item.path.parents
 
 
 @pytest.hookimpl(tryfirst=True)
