@@ -1,5 +1,8 @@
 """The tools that run notebooks see what a front end hides, and store what reads well without a
 kernel.
+
+All notebooks that pytest runs here are run by one pytest, since it takes seconds to start. `PAGES`
+has each notebook's cells and what must hold after them.
 """
 
 import re
@@ -31,97 +34,6 @@ BAD = {
 }
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write_(cells):
-        notebook = nbformat.v4.new_notebook()
-        for n, (source, tags) in enumerate(cells):
-            cell = nbformat.v4.new_code_cell(source, id=f"cell-{n}", metadata={"tags": tags})
-            notebook.cells.append(cell)
-        path = tmp_path / "notebook.ipynb"
-        nbformat.write(notebook, path)
-        return path
-
-    return write_
-
-
-@pytest.fixture
-def check(tmp_path):
-    """Writes what must hold in `notebook.ipynb`; returns the folder."""
-
-    def write_(text):
-        (tmp_path / "no.py").write_text(text, encoding="utf-8")
-        return tmp_path
-
-    return write_
-
-
-def run_pytest(path, *more):
-    options = ["-c", "pyproject.toml", "--rootdir", ".", "-p", "no:cacheprovider", "-n", "0", "-q"]
-    options += ["--color=no", *more]
-    command = [sys.executable, "-m", "pytest", *options, str(path)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def test_stored_notebook_passes_strictly_and_reads_well(write, monkeypatch):
-    path = write(GOOD)
-    ids = [cell.id for cell in nbformat.read(path, as_version=4).cells]
-    monkeypatch.setattr(sys, "argv", ["store_outputs", str(path)])
-    with pytest.raises(SystemExit) as end:
-        store_outputs.main()
-    assert not end.value.code
-    notebook = nbformat.read(path, as_version=4)
-    assert [cell.id for cell in notebook.cells] == ids
-    assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3, 4, 5]
-    assert "widgets" not in notebook.metadata
-    shown = [
-        [o.get("text") or o.data["text/plain"] for o in cell.outputs] for cell in notebook.cells
-    ]
-    assert shown == [[], [store_outputs.LIVE_VIEW], ["5\n"], ["3"], []]
-    result = run_pytest(path)
-    assert result.returncode == 0, result.stdout
-
-
-def test_changed_output_fails(write):
-    path = write([("print(1)", [])])
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text="2\n")]
-    notebook.cells[0].execution_count = 1
-    nbformat.write(notebook, path)
-    assert "1 failed" in run_pytest(path).stdout
-
-
-def test_hidden_errors_and_warnings_fail_under_pytest(write):
-    result = run_pytest(write([(WIDGETS, []), *((source, []) for source in BAD.values())]))
-    assert "4 failed, 1 passed" in result.stdout, result.stdout
-
-
-@pytest.mark.parametrize("kind", ["interact", "output", "stderr"])
-def test_hidden_errors_and_warnings_are_not_stored(write, kind):
-    cells = [(WIDGETS + "\ndisplay(out)", ["widget"]), (BAD[kind], ["widget"])]
-    notebook = store_outputs.execute(write(cells))
-    assert store_outputs.faults(notebook)
-
-
-def test_a_widget_without_its_tag_is_not_stored(write):
-    notebook = store_outputs.execute(write([(WIDGETS + "\nslider", [])]))
-    assert "no tag 'widget'" in store_outputs.faults(notebook)[0]
-
-
-@pytest.mark.parametrize(
-    "text", ["  0%|    | 0/10 [00:00<?, ?it/s]", "causal model:   0%|   | 0/4", "a: b: 100%|#|"]
-)
-def test_progress_bars_are_told_from_live_views(text):
-    bar = {"data": {store_outputs.WIDGET_VIEW: {}, "text/plain": text}}
-    assert store_outputs.is_progress_bar(bar)
-    assert not store_outputs.is_live_view(bar)
-    assert store_outputs.is_live_view(
-        {"data": {store_outputs.WIDGET_VIEW: {}, "text/plain": "VBox(children=())"}}
-    )
-
-
-# ---- what must hold after a cell
-
 PAGE = [
     ("n = 2", []),
     ("n", []),
@@ -147,22 +59,74 @@ def after_cell_2():
     warnings.warn("old")
     assert n
 """
+PAGES = {
+    "as stored": (GOOD, ""),
+    "changed": ([("print(1)", [])], ""),
+    "hidden": ([(WIDGETS, []), *((source, []) for source in BAD.values())], ""),
+    "holds": (PAGE, HOLDS),
+    "counted": ([*PAGE, ("print(len(In) - 1)", [])], HOLDS),
+    "fails": (PAGE, FAILS),
+    "stderr": (PAGE, COMPLAINS),
+}
+
+
+def write(path, cells):
+    notebook = nbformat.v4.new_notebook()
+    for n, (source, tags) in enumerate(cells):
+        cell = nbformat.v4.new_code_cell(source, id=f"cell-{n}", metadata={"tags": tags})
+        notebook.cells.append(cell)
+    nbformat.write(notebook, path)
+    return path
+
+
+def run_once(path, cells):
+    """A notebook with right outputs, of which no check has been run."""
+    nbformat.write(store_outputs.execute(write(path, cells), checks=path.parent / "none"), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """{name: path} of the notebooks in one folder, with what must hold in each beside it."""
+    folder = tmp_path_factory.mktemp("pages")
+    paths = {name: folder / f"{n:02}.ipynb" for n, name in enumerate(PAGES)}
+    for name, (cells, checks) in PAGES.items():
+        paths[name].with_suffix(".py").write_text(checks, encoding="utf-8")
+        (write if name in ("as stored", "hidden") else run_once)(paths[name], cells)
+    stored = nbformat.read(paths["changed"], as_version=4)
+    stored.cells[0].outputs[0].text = "2\n"
+    nbformat.write(stored, paths["changed"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["store_outputs", str(paths["as stored"])])
+        with pytest.raises(SystemExit, check=lambda end: not end.code):
+            store_outputs.main()
+    return paths
+
+
+@pytest.fixture(scope="module")
+def said(pages):
+    """What pytest says of all pages."""
+    folder = pages["holds"].parent
+    options = ["-c", "pyproject.toml", "-p", "no:cacheprovider", "-n", "0", "-rA", "--color=no"]
+    options += [f"--rootdir={folder}", "-o", f"notebook_checks={folder}"]
+    command = [sys.executable, "-m", "pytest", *options, *map(str, pages.values())]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
 
 
 @pytest.fixture
-def run_once(write):
-    def run_once_(cells):
-        path = write(cells)
-        nbformat.write(store_outputs.execute(path, checks=path.parent / "none"), path)
-        return path
+def failed(pages, said):
+    """A function: the numbers of the cells of a page that fail under pytest, after a look that the
+    others pass.
+    """
 
-    return run_once_
+    def failed_(name):
+        found = re.findall(
+            rf"^(PASSED|FAILED) \S*{pages[name].name}::Cell (\d+)", said, re.MULTILINE
+        )
+        assert sorted(int(n) for _, n in found) == list(range(len(PAGES[name][0]))), said
+        return [int(n) for word, n in sorted(found, key=lambda it: int(it[1])) if word == "FAILED"]
 
-
-@pytest.fixture
-def page(run_once):
-    """A notebook with right outputs, which shows whether a check has left something behind."""
-    return run_once(PAGE)
+    return failed_
 
 
 def shown(notebook):
@@ -172,51 +136,97 @@ def shown(notebook):
     ]
 
 
-def test_a_check_sees_the_notebook_and_leaves_nothing_behind(page, check):
-    stored = nbformat.read(page, as_version=4)
-    assert shown(stored)[2:] == [[(None, "False False 2\n"), (3, "3")], [(4, "3")]]
-    result = run_pytest(page, "-o", f"notebook_checks={check(HOLDS)}")
-    assert "4 passed" in result.stdout, result.stdout
+def read(path):
+    return nbformat.read(path, as_version=4)
 
 
-def test_a_check_is_not_counted(run_once, check):
-    path = run_once([*PAGE, ("print(len(In) - 1)", [])])
-    assert shown(nbformat.read(path, as_version=4))[-1] == [(None, "5\n")]
-    result = run_pytest(path, "-o", f"notebook_checks={check(HOLDS)}")
-    assert "5 passed" in result.stdout, result.stdout
+def test_stored_notebook_passes_strictly_and_reads_well(pages, failed):
+    notebook = read(pages["as stored"])
+    assert [cell.id for cell in notebook.cells] == [f"cell-{n}" for n in range(5)]
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3, 4, 5]
+    assert "widgets" not in notebook.metadata
+    texts = [[text for _, text in outputs] for outputs in shown(notebook)]
+    assert texts == [[], [store_outputs.LIVE_VIEW], ["5\n"], ["3"], []]
+    assert failed("as stored") == []
 
 
-def test_a_check_that_fails_fails_its_cell_alone(page, check):
-    result = run_pytest(page, "-o", f"notebook_checks={check(FAILS)}")
-    assert "1 failed, 3 passed" in result.stdout, result.stdout
-    assert re.search(r"^FAILED .*Cell 2\b", result.stdout, re.MULTILINE), result.stdout
-    assert "what must hold after the cell does not" in result.stdout
-    assert "two is not three" in result.stdout
+def test_changed_output_fails(failed):
+    assert failed("changed") == [0]
 
 
-def test_a_check_that_writes_to_stderr_fails(page, check):
-    result = run_pytest(page, "-o", f"notebook_checks={check(COMPLAINS)}")
-    assert "1 failed, 3 passed" in result.stdout, result.stdout
-    assert "the check after the cell wrote to stderr" in result.stdout
+def test_hidden_errors_and_warnings_fail_under_pytest(failed):
+    assert failed("hidden") == [1, 2, 3, 4]
 
 
-def test_nothing_is_stored_of_a_check_that_holds(page, check):
-    stored = nbformat.read(page, as_version=4)
-    notebook = store_outputs.execute(page, checks=check(HOLDS))
+@pytest.mark.parametrize("kind", ["interact", "output", "stderr"])
+def test_hidden_errors_and_warnings_are_not_stored(tmp_path, kind):
+    cells = [(WIDGETS + "\ndisplay(out)", ["widget"]), (BAD[kind], ["widget"])]
+    notebook = store_outputs.execute(write(tmp_path / "notebook.ipynb", cells))
+    assert store_outputs.faults(notebook)
+
+
+def test_a_widget_without_its_tag_is_not_stored(tmp_path):
+    path = write(tmp_path / "notebook.ipynb", [(WIDGETS + "\nslider", [])])
+    notebook = store_outputs.execute(path)
+    assert "no tag 'widget'" in store_outputs.faults(notebook)[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["  0%|    | 0/10 [00:00<?, ?it/s]", "causal model:   0%|   | 0/4", "a: b: 100%|#|"]
+)
+def test_progress_bars_are_told_from_live_views(text):
+    bar = {"data": {store_outputs.WIDGET_VIEW: {}, "text/plain": text}}
+    assert store_outputs.is_progress_bar(bar)
+    assert not store_outputs.is_live_view(bar)
+    assert store_outputs.is_live_view(
+        {"data": {store_outputs.WIDGET_VIEW: {}, "text/plain": "VBox(children=())"}}
+    )
+
+
+# ---- what must hold after a cell
+
+
+def test_a_check_sees_the_notebook_and_leaves_nothing_behind(pages, failed):
+    assert shown(read(pages["holds"]))[2:] == [[(None, "False False 2\n"), (3, "3")], [(4, "3")]]
+    assert failed("holds") == []
+
+
+def test_a_check_is_not_counted(pages, failed):
+    assert shown(read(pages["counted"]))[-1] == [(None, "5\n")]
+    assert failed("counted") == []
+
+
+def test_a_check_that_fails_fails_its_cell_alone(failed, said):
+    assert failed("fails") == [2]
+    assert "what must hold after the cell does not" in said
+    assert "two is not three" in said
+
+
+def test_a_check_that_writes_to_stderr_fails(failed, said):
+    assert failed("stderr") == [2]
+    assert "the check after the cell wrote to stderr" in said
+
+
+def test_nothing_is_stored_of_a_check_that_holds(pages):
+    stored = read(pages["holds"])
+    notebook = store_outputs.execute(pages["holds"], checks=pages["holds"].parent)
     assert not store_outputs.faults(notebook)
     assert [cell.id for cell in notebook.cells] == [cell.id for cell in stored.cells]
     assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3, 4]
     assert shown(notebook) == shown(stored)
 
 
-def test_nothing_is_stored_where_a_check_fails(page, check):
-    with pytest.raises(store_outputs.CellExecutionError, match="two is not three"):
-        store_outputs.execute(page, checks=check(FAILS))
-    complaint = store_outputs.faults(store_outputs.execute(page, checks=check(COMPLAINS)))
-    assert len(complaint) == 1
-    assert "cell cell-2 wrote to stderr" in complaint[0]
+@pytest.mark.parametrize("name", ["fails", "stderr"])
+def test_nothing_is_stored_where_a_check_fails(pages, name):
+    path = pages[name]
+    if name == "fails":
+        with pytest.raises(store_outputs.CellExecutionError, match="two is not three"):
+            store_outputs.execute(path, checks=path.parent)
+    else:
+        (complaint,) = store_outputs.faults(store_outputs.execute(path, checks=path.parent))
+        assert "cell cell-2 wrote to stderr" in complaint
 
 
-def test_a_notebook_without_a_path_runs_without_checks(page):
-    notebook = nbformat.read(page, as_version=4)
-    assert shown(store_outputs.run(notebook, page.parent)) == shown(nbformat.read(page, 4))
+def test_a_notebook_without_a_path_runs_without_checks(pages):
+    notebook = read(pages["fails"])
+    assert shown(store_outputs.run(notebook, pages["fails"].parent)) == shown(read(pages["fails"]))
