@@ -79,10 +79,16 @@ def after_surprise_view():
     assert abs(unavoidable + pocketweb.log_prob(story, causal["genres"])) < 1e-6
 
 
+def after_first_genres():
+    by_genre = gaps_at(640, lambda document, position: document.genre)
+    independent = gap_to_floor(gpt, exam)
+    assert all(abs(by_genre[name] - independent[name].gap.nats) < 1e-9 for name in by_genre)
+
+
 def after_first_kinds_draw():
-    end = by_kind[640]
+    end, at_first = gaps_at(640, kind), gaps_at(8, kind)
     assert end["function words"] < end["agreement"] < end["facts"] < end["results"]
-    assert by_kind[64]["results"] < by_kind[8]["results"] - 2
+    assert gaps_at(64, kind)["results"] < at_first["results"] - 2
     assert abs(end["results"] - math.log(10)) < 0.6
 
 
