@@ -69,11 +69,12 @@ def test_it_runs_whole_without_error_or_warning(notebook):
 def test_every_control_has_a_name(notebook):
     """And every slider, to which ipywidgets gives none, has a number box with a name beside it."""
     for widget in all_widgets(notebook):
-        for control in widget.locator(CONTROLS).all():
+        every = widget.locator(CONTROLS)
+        for n, control in enumerate(every.element_handles()):
             if control.get_attribute("role") == "slider":
                 assert control.evaluate(IN_ITS_BOX), widget.inner_text()
             elif control.is_visible():
-                expect(control).to_have_accessible_name(re.compile(r"\w"))
+                expect(every.nth(n)).to_have_accessible_name(re.compile(r"\w"))
 
 
 def test_no_box_of_one_line_is_stretched(notebook):

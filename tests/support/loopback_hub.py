@@ -16,7 +16,7 @@ of real ones. `fault` is one of
     "always cut"  the same, each time
     "changed"     serve other bytes than promised, as many
     "gone"        hang up on everybody after the third file
-    "slow"        take seven seconds for every long file
+    "slow"        take seven seconds for every long file, while that is the fault
 
 `requests` lists what was asked for, `ranges` the parts. `fell_silent` is set once the hub will say
 nothing more.
@@ -161,7 +161,7 @@ class LoopbackHub:
             body, request.close_connection = body[: len(body) // 2], True
         n_pieces = 70 if is_long and self.fault == "slow" else 1
         for i in range(n_pieces):
-            time.sleep(0.1 * (n_pieces > 1))
+            time.sleep(0.1 * (n_pieces > 1 and self.fault == "slow"))
             request.wfile.write(body[len(body) * i // n_pieces : len(body) * (i + 1) // n_pieces])
         if is_long and self.fault == "stall":
             self.hold()

@@ -809,17 +809,18 @@ def test_the_variable_that_forbids_downloads_is_the_one_named(variable, cache, m
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="PYTHONSAFEPATH came with Python 3.11")
-@pytest.mark.parametrize("name", ["helpers.py", "helpers/__init__.py", "tqdm.py", "json.py"])
+@pytest.mark.parametrize("names", [["helpers.py", "tqdm.py", "json.py"], ["helpers/__init__.py"]])
 def test_a_working_folder_with_modules_of_its_own(
-    name, serve, own_processes, monkeypatch, tmp_path
+    names, serve, own_processes, monkeypatch, tmp_path
 ):
     """A foreign helpers.py in the working folder: "`__path__` attribute not found". It downloads,
     and nothing of that folder is run.
     """
     serve()
-    foreign = tmp_path / "project" / name
-    foreign.parent.mkdir(parents=True)
-    foreign.write_text("raise SystemExit('it was run')")
+    for name in names:
+        foreign = tmp_path / "project" / name
+        foreign.parent.mkdir(parents=True, exist_ok=True)
+        foreign.write_text(f"raise SystemExit('{name} was run')")
     monkeypatch.chdir(tmp_path / "project")
     assert load_causal_lm("gpt2").context == 1024
 

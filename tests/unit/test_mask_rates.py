@@ -5,6 +5,7 @@ import pytest
 from helpers.lab import tables
 from helpers.lab.architecture import build_tokenizer
 from helpers.lab.batches import Batches
+from helpers.lab.evaluation import unseen
 from tests.tools.make_data import mask_rates
 
 
@@ -17,7 +18,11 @@ def test_the_two_of_a_pair_differ_in_the_share_of_blanks_alone(monkeypatch):
         small = {"n_layer": 1, "d_model": 8, "n_head": 2, "decay_steps": 1}
         return real(objective, 1, **settings | small)
 
+    def few(objective, n_documents, **settings):
+        return unseen(objective, n_documents // 20, **settings)
+
     monkeypatch.setattr(mask_rates, "pretrain", short)
+    monkeypatch.setattr(mask_rates, "unseen", few)
     rows = [mask_rates.measure(250, 3, rate) for rate in mask_rates.RATES]
     (_, steps, first), (_, _, second) = asked
     assert [settings.pop("mask_rate") for settings in (first, second)] == [0.15, 0.4]

@@ -77,8 +77,16 @@ def test_a_help_text_for_nobody():
 
 
 @POSIX
-@pytest.mark.parametrize("command", [GENERATE, ["pretrain", "--steps", "1"], ["prefetch", "x"]])
-@pytest.mark.parametrize("module", ["argparse", "torch", "transformers"])
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        (GENERATE, "argparse"),
+        (GENERATE, "torch"),
+        (GENERATE, "transformers"),
+        (["pretrain", "--steps", "1"], "torch"),
+        (["prefetch", "x"], "transformers"),
+    ],
+)
 def test_ctrl_c_while_importing(command, module, tmp_path):
     """27 to 70 lines of traceback. Now "Interrupted." and status 130; nothing was begun.
 
