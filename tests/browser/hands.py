@@ -129,7 +129,6 @@ def move(control, hand):
     widget, element, kind, name = control
     what, way = f"{kind} {name!r} by {hand}", globals()[f"_{kind}_by_{hand}"]
     seen = widget.element_handle()
-    element.scroll_into_view_if_needed()
     if name in READY:
         way(button(widget, READY[name]))
         wait_until_still(seen)
@@ -186,6 +185,7 @@ def _slider_by_keyboard(handle):
 
 
 def _slider_by_mouse(handle):
+    handle.scroll_into_view_if_needed()
     now, low, high = (
         float(handle.get_attribute(f"aria-value{which}")) for which in ("now", "min", "max")
     )
@@ -203,8 +203,8 @@ def _number_by_keyboard(box):
 
 def _number_by_mouse(box):
     """On one of the two little arrows that a number box shows under the mouse."""
-    down, place = _is_at_most(box), box.bounding_box()
     box.hover()
+    down, place = _is_at_most(box), box.bounding_box()
     _page(box).mouse.click(
         place["x"] + place["width"] - 10, place["y"] + (0.7 if down else 0.3) * place["height"]
     )

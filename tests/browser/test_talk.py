@@ -138,14 +138,18 @@ def test_the_keys_and_the_notes(offline, tmp_path):
     assert f"1 of {count}. Next: " in notes.locator("body").inner_text()
 
 
+AS_WIDE = """width =>
+    Math.abs(document.querySelector('.now').getBoundingClientRect().width - width) < 1"""
+
+
 def test_a_slide_fills_the_window_at_any_size(offline, tmp_path):
     page, _ = talk_of("05", offline, tmp_path)
     page.keyboard.press("ArrowRight")
     for width, height in [(1920, 1080), (1024, 768), (800, 400)]:
         page.set_viewport_size({"width": width, "height": height})
-        box = page.locator(".now").bounding_box()
         scale = min(width / 1120, height / 630)
-        assert box["width"] == pytest.approx(1120 * scale, abs=1)
+        page.wait_for_function(AS_WIDE, arg=1120 * scale)
+        box = page.locator(".now").bounding_box()
         assert box["height"] == pytest.approx(630 * scale, abs=1)
         assert box["x"] + box["width"] <= width + 1
 
