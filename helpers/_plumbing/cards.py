@@ -171,6 +171,6 @@ class Exercise(LiveView):
 
     def solution(self):
         """Show a solution."""
-        look = "margin:4px 0;padding:4px 12px;white-space:pre;overflow-x:auto;line-height:1.4"
+        look = "margin:4px 0;padding:4px 12px;white-space:pre-wrap;line-height:1.4"
         code = html.escape(self._asked["solution"].strip())
         self.shown.value = f'<pre role="status" aria-live="polite" style="{look}">{code}</pre>'

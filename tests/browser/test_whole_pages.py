@@ -31,16 +31,19 @@ PAGES = (*ALWAYS, *NOTEBOOKS)
 # the one remote picture, in the first cell
 COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 # What the game shows changes with the bet and not with the boxes: test_guessing_game.py. The model
-# that writes a hostile text knows nothing else: test_hostile_text.py.
-NOT_BY_THESE_HANDS = re.compile("What comes next\\?|scripted;")
+# that writes a hostile text knows nothing else: test_hostile_text.py. *Download* says the same each
+# time: test_hub_faults.py.
+NOT_BY_THESE_HANDS = re.compile("What comes next\\?|scripted;|Download .* MB")
 HANDLE = "noUi-handle"
-# Boxes, pictures, and whatever holds text of its own; what can be scrolled by itself may be wider.
+# Boxes, pictures, and whatever holds text of its own; what can be scrolled by itself may be wider,
+# as an output is with a table of pandas.
 STICKS_OUT = f"""notebook => {{
     const found = [], panel = notebook.querySelector('.jp-WindowedPanel-outer')
     const right = panel.getBoundingClientRect().left + panel.clientWidth
     const seen = it => it.matches('{CONTROLS}, img, table')
         || [...it.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())
     for (const output of notebook.querySelectorAll('.jp-OutputArea-output')) {{
+        if (output.querySelector('table.dataframe')) continue
         const place = output.getBoundingClientRect()
         if (place.right > right + 1 || output.scrollWidth > output.clientWidth + 1)
             found.push(output.outerHTML.slice(0, 300))
