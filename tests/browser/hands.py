@@ -25,6 +25,7 @@ READY = {
     "Start over": "Step",
     "Four seeds": "Start over",
 }  # buttons that change nothing until another was pressed
+REFUSED = "is not available"
 
 SAID = """widget => [...widget.querySelectorAll('[aria-live]')]
     .map(live => live.innerText).join('\\n')"""
@@ -135,7 +136,10 @@ def move(control, hand):
     if kind == "choice" and element.evaluate(IS_CHOSEN):
         return
     before, in_its_box = seen.evaluate(LOOK), kind == "slider" and element.evaluate(IN_ITS_BOX)
-    if way(element) is None:
+    if name.startswith("Download") and REFUSED in before["shown"]:  # it will say the same again
+        way(element)
+        wait_until_still(seen)
+    elif way(element) is None:
         wait_for_another(seen, before, what, to_hear=kind != "toggle")
     if kind == "slider":
         assert element.evaluate(IN_ITS_BOX) != in_its_box, f"{what}: its number box stands still"

@@ -31,9 +31,8 @@ PAGES = (*ALWAYS, *NOTEBOOKS)
 # the one remote picture, in the first cell
 COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 # What the game shows changes with the bet and not with the boxes: test_guessing_game.py. The model
-# that writes a hostile text knows nothing else: test_hostile_text.py. *Download* says the same each
-# time: test_hub_faults.py.
-NOT_BY_THESE_HANDS = re.compile("What comes next\\?|scripted;|Download .* MB")
+# that writes a hostile text knows nothing else: test_hostile_text.py.
+NOT_BY_THESE_HANDS = re.compile("What comes next\\?|scripted;")
 HANDLE = "noUi-handle"
 # Boxes, pictures, and whatever holds text of its own; what can be scrolled by itself may be wider,
 # as an output is with a table of pandas.
@@ -43,10 +42,13 @@ STICKS_OUT = f"""notebook => {{
     const seen = it => it.matches('{CONTROLS}, img, table')
         || [...it.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())
     for (const output of notebook.querySelectorAll('.jp-OutputArea-output')) {{
-        if (output.querySelector('table.dataframe')) continue
         const place = output.getBoundingClientRect()
-        if (place.right > right + 1 || output.scrollWidth > output.clientWidth + 1)
+        const scrolls = output.querySelector('table.dataframe')
+            && getComputedStyle(output).overflowX === 'auto'
+        const wider = output.scrollWidth > output.clientWidth + 1
+        if (place.right > right + 1 || wider && !scrolls)
             found.push(output.outerHTML.slice(0, 300))
+        if (scrolls) continue
         for (const it of output.querySelectorAll('*')) {{
             if (!seen(it) || !it.checkVisibility()) continue
             const box = it.getBoundingClientRect()
