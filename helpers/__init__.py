@@ -2,6 +2,12 @@
 
 `models` loads a language model, `generation` writes with it, `fill_mask` fills blanks with it,
 `explorers` puts sliders on it, `charts` and `quiz` serve the page, and `lab` is the laboratory
-behind the experiments; `_plumbing` checks arguments and fetches files. Nothing is imported here, so
-that `import helpers` costs nothing.
+behind the experiments; `_plumbing` checks arguments and fetches files. No library is imported here,
+so that `import helpers` costs nothing.
 """
+
+import gc
+
+# The libraries make a million objects that stay. Python looks through them for garbage after every
+# few hundred new objects, which takes a tenth of a training and two thirds of an exact answer.
+gc.set_threshold(100_000)

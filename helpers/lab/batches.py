@@ -139,5 +139,4 @@ def _first_fit(documents, width):
 def _within(owners, causal):
     """The attention mask [rows, 1, width, width] that keeps every token in its document."""
     visible = owners[:, None, :, None] == owners[:, None, None, :]
-    visible = visible.tril() if causal else visible
-    return torch.where(visible, 0.0, -torch.inf)
+    return torch.where(visible.tril() if causal else visible, 0.0, -torch.inf)

@@ -80,8 +80,9 @@ class Language:
             table = _zipf_table(len(names), len(self.rules[second]), *law)
             self._zipf |= {first: table.sum(axis=1), second: dict(zip(names, table, strict=True))}
         self._options_for = functools.lru_cache(2**15)(self._find_options)
-        # The start of a document has 25,000 successors
         self._expand_fully = functools.lru_cache(32)(self._expand)
+        # The start has 25,000 successors, and every document begins there
+        self._expand_start = functools.cache(self._expand)
         self._derivations = {}
         first = zip(self._start[0], self._start[2], strict=True)
         self._first_belief = {
@@ -163,8 +164,7 @@ class Language:
     def draw(self, rng):
         """Draw one document with a `random.Random`."""
         out, env, opened = [], {}, []
-        _, cumulative, outcomes, _ = self._start
-        items, _, _ = outcomes[bisect.bisect(cumulative, rng.random())]
+        items, _, _ = self._start[2][bisect.bisect(self._start[1], rng.random())]
         genre, stack = items[0].rule, list(items)
         for _ in range(MOST_STEPS):
             if not stack:
@@ -264,8 +264,9 @@ class Language:
     def _next(self, belief, tokens=(), start=0, known=None):
         """{token: probability} of the token after a belief, with tokens[start:] after it."""
         out, right = defaultdict(float), tokens[start] if start < len(tokens) else None
+        expand = self._expand_start if belief is self._first_belief else self._expand_fully
         for derivation, weight in belief.items():
-            for token, steps in self._expand_fully(derivation.state).items():
+            for token, steps in expand(derivation.state).items():
                 for p, state in steps:
                     if right is None:
                         out[token] += weight * p

@@ -7,7 +7,6 @@ have written, and how unsure the distributions were from which it drew them.
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import binomtest
 from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 
@@ -46,14 +45,15 @@ def frontier(lm, prompt, settings, n_texts=64, seed=1):
     if not settings or any(not isinstance(k, tuple | list) or len(k) != 3 for k in settings):
         wanted = "a list of (temperature, top_k, top_p), at least one"
         raise ValueError(f"settings must be {wanted}, not {shown(settings)}.")
-    checked = [check_sampling(*knobs, lm) for knobs in settings]
-    bar = tqdm(checked, desc="settings")
+    bar = tqdm([check_sampling(*knobs, lm) for knobs in settings], desc="settings")
     return pd.DataFrame([_measured(lm, prompt, *knobs, n_texts, seed) for knobs in bar])
 
 
 def _measured(lm, prompt, temperature, top_k, top_p, n_texts, seed):
     knobs = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     texts = generate_text(lm, prompt, **knobs, seed=seed, num_return_sequences=n_texts)
+    from scipy.stats import binomtest  # a third of a second, which only this function needs
+
     n_possible = sum(map(pocketweb.is_possible, texts))
     low, high = binomtest(n_possible, n_texts).proportion_ci(method="wilson")
     drawn_from = entropies(lm, prompt, texts, **knobs)
