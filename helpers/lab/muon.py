@@ -6,7 +6,7 @@ update is equally long. The update is scaled to AdamW's usual root mean square, 
 rate serves both (Liu et al., 2025, arXiv 2502.16982).
 
 `torch.optim.Muon` computes the same in bfloat16, which a processor without such instructions
-emulates: there, a step took 26 times as long, and on one with them 0.6 to 0.9 times
+emulates: there, a step took 26 times as long, and on one with them 0.4 to 0.9 times
 (`tests/benchmarks/test_training.py`). Here matrices of one shape are also worked on together, which
 spares small models the overhead.
 """
