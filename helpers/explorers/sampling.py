@@ -48,6 +48,13 @@ def _checked_run(lm, prompt, seed, max_new_tokens):
     return seed, settings.max_new_tokens
 
 
+def _knob(name, value, lowest, highest, step):
+    """A number box, and the row of it and its slider; the limits make room for the value."""
+    limits = {"min": min(lowest, value), "max": max(highest, value), "step": step}
+    box = widgets.BoundedFloatText(value, description=name, **limits)
+    return box, labelled(box, widgets.FloatSlider(**limits), lambda x: round(x, 2))
+
+
 class SamplingExplorer(ModelExplorer):
     """A causal language model with its knobs: bars for the next token, a step or a whole text.
 
@@ -79,7 +86,7 @@ class SamplingExplorer(ModelExplorer):
         max_new_tokens=40,
         top_p=None,
     ):
-        temperature, *cuts = check_sampling(temperature, top_k, top_p, lm)
+        temperature, top_k, top_p = check_sampling(temperature, top_k, top_p, lm)
         seed, max_new_tokens = _checked_run(lm, prompt, seed, max_new_tokens)
         super().__init__(f"Sliders for temperature, top-k and top-p, on {lm.name} after {prompt!r}")
         self._writing, model = None, self._offer(lm, CAUSAL_MODELS)
@@ -88,7 +95,7 @@ class SamplingExplorer(ModelExplorer):
         self.bars, self.written, self.seeds = (widgets.HTML() for _ in range(3))
         self.children = [
             self.prompt,
-            row(self._warmth(temperature), *self._cuts(*cuts)),
+            row(*self._knobs(temperature, top_k, top_p)),
             self.status,
             self.bars,
             row(*self._buttons()),
@@ -102,25 +109,20 @@ class SamplingExplorer(ModelExplorer):
         self._draw_on(self.temperature, self.top_k, self.top_p, self.tokens)
         self._restart()
         place = self._place or reach(lm, prompt, self._start)  # again, to raise what went wrong
-        self.still = self._pictured(_three_temperatures(lm, place, *cuts))
+        self.still = self._pictured(_three_temperatures(lm, place, top_k, top_p))
 
-    def _warmth(self, temperature):
-        limits = {"min": min(0.1, temperature), "max": max(2.0, temperature), "step": 0.05}
-        self.temperature = widgets.BoundedFloatText(temperature, **limits)
-        self.temperature.description = "temperature"
-        return labelled(self.temperature, widgets.FloatSlider(**limits), lambda x: round(x, 2))
-
-    def _cuts(self, top_k, top_p):
+    def _knobs(self, temperature, top_k, top_p):
         vocab = len(self.lm.vocabulary)
+        self.temperature, warmth = _knob("temperature", temperature, 0.1, 2.0, 0.05)
+        self.top_p, nucleus = _knob("top-p", top_p or 1.0, 0.01, 1.0, 0.01)
         self.top_k = widgets.BoundedIntText(top_k or vocab, min=1, max=vocab, description="top-k")
         self._cut_slider = widgets.FloatLogSlider(base=10, min=0, max=math.log10(vocab), step=0.02)
-        top_p = top_p or 1.0
-        limits = {"min": min(0.01, top_p), "max": 1.0, "step": 0.01}
-        self.top_p = widgets.BoundedFloatText(top_p, description="top-p", **limits)
-        return (
-            labelled(self.top_k, self._cut_slider, round),
-            labelled(self.top_p, widgets.FloatSlider(**limits), lambda x: round(x, 2)),
-        )
+        return warmth, labelled(self.top_k, self._cut_slider, self._k_at), nucleus
+
+    def _k_at(self, position):
+        """The k for a position of the slider: the one in the box, if no position is nearer."""
+        near = abs(math.log10(position / self.top_k.value)) <= self._cut_slider.step / 2
+        return self.top_k.value if near else round(position)
 
     def _boxes(self, seed, max_new_tokens):
         self.seed = widgets.BoundedIntText(seed, min=0, max=LAST_SEED, description="seed")

@@ -44,6 +44,10 @@ def test_slider_moves_by_mouse(explorer):
 
 
 def test_top_k_is_typed_into_its_labelled_box(explorer):
+    write(explorer, "top-k", "400")
+    expect(explorer.get_by_role("status")).to_contain_text("top-k 400: 400 of")
+    write(explorer, "temperature", "1.9")  # after what the slider has answered to the box
+    expect(explorer.get_by_role("status")).to_contain_text("temperature 1.90, top-k 400")
     write(explorer, "top-k", "3")
     expect(explorer.get_by_role("status")).to_contain_text("top-k 3: 3 of")
     expect(explorer.locator("table")).to_contain_text("cut")

@@ -137,6 +137,16 @@ def test_the_axis_stays_while_the_temperature_moves(lm):
     assert Page(explorer.bars.value).end == 1.0
 
 
+def test_what_is_typed_as_top_k_stays(explorer):
+    """A browser puts the slider to its nearest position, which for 400 is 398.1."""
+    explorer.top_k.value = 400
+    explorer._cut_slider.value = 10**2.6
+    assert explorer.top_k.value == 400
+    for exponent, k in ((2.62, 417), (2.6, 398), (0.0, 1)):
+        explorer._cut_slider.value = 10**exponent
+        assert explorer.top_k.value == k
+
+
 def test_the_truth_beside_the_bars_is_exact(lm):
     prompt = PROMPT + " by the sea, there lived a"
     exact = pocketweb.next_token(prompt)
