@@ -202,11 +202,16 @@ def linear(features, labels):
     The penalty on the squared weights is as strong as the average squared length of a row of
     features.
 
+    Raises:
+        ValueError: not one label for each row of features.
+
     Example:
         >>> classify = linear(torch.tensor([[0.0, 1.0], [0.0, 2.0], [1.0, 0.0]]), [0, 0, 1])
         >>> classify(torch.tensor([[2.0, 0.0], [0.0, 3.0]])).tolist()
         [1, 0]
     """
+    if len(labels) != len(features):
+        raise ValueError(f"There are {len(features)} rows of features and {len(labels)} labels.")
     signs, mean = torch.tensor(labels) * 2.0 - 1, features.mean(0)
     rows = features - mean
     products = rows @ rows.T  # [n, n]

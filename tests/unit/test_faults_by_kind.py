@@ -1007,6 +1007,11 @@ def test_a_classifier_of_examples_that_are_all_the_same():
     assert linear(torch.ones(3, 2), [0, 1, 1])(torch.ones(1, 2)).tolist() == [1]
 
 
+def test_a_classifier_needs_one_label_for_each_row():
+    with pytest.raises(ValueError, match="3 rows of features and 2 labels"):
+        linear(torch.ones(3, 2), [0, 1])
+
+
 @pytest.mark.parametrize("settings", [None, [], [1.0], [(1.0, None)], [{"a": 1, "b": 2, "c": 3}]])
 def test_settings_that_are_none(settings):
     """ "check_sampling() missing 1 required positional argument"; none gave an empty table."""
