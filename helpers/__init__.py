@@ -7,7 +7,11 @@ so that `import helpers` costs nothing.
 """
 
 import gc
+import os
 
 # The libraries make a million objects that stay. Python looks through them for garbage after every
 # few hundred new objects, which takes a tenth of a training and two thirds of an exact answer.
 gc.set_threshold(100_000)
+
+# Progress bars as wide as the page, where it is narrow too. Libraries make their own.
+os.environ.setdefault("TQDM_DYNAMIC_NCOLS", "1")

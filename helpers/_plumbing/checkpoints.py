@@ -147,7 +147,7 @@ def read_model(folder, kind, name, device):
     local = {"local_files_only": True, "trust_remote_code": False}
     auto_class = AutoModelForCausalLM if kind == "causal" else AutoModelForMaskedLM
     options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
-    with _quiet(), _explained(folder, kind, name, device):
+    with quiet(), _explained(folder, kind, name, device):
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
         options |= {"ignore_mismatched_sizes": True, **local}
         model, report = auto_class.from_pretrained(folder, **options)
@@ -250,8 +250,8 @@ def _from_hub(name, kind, download):
             folder = hub.fetch(name, "config.json")
             # Before anything else is downloaded
             _check_kind(repr(name), _kind_in(folder, name), kind)
-            weights_last = "*.json", "*.txt", "*.model", "model*.safetensors"
-            folder = hub.fetch(name, *weights_last)
+            # The weights last
+            folder = hub.fetch(name, "*.json", "*.txt", "*.model", "model*.safetensors")
         return folder
     except HFValidationError:
         neither = "it is no folder with a config.json, and no name that a hub can have."
@@ -290,11 +290,9 @@ def _weights(folder):
 
 def _has_tokenizer(folder):
     """Whether the files of a folder make a tokenizer; BPE without its merges does not."""
-    if any(folder.glob("*.model")) or any(
-        (folder / n).is_file() for n in ("tokenizer.json", "vocab.txt")
-    ):
-        return True
-    return all((folder / name).is_file() for name in ("vocab.json", "merges.txt"))
+    alone = [folder / "tokenizer.json", folder / "vocab.txt", *folder.glob("*.model")]
+    pair = folder / "vocab.json", folder / "merges.txt"
+    return any(file.is_file() for file in alone) or all(file.is_file() for file in pair)
 
 
 def kind_of(family, is_decoder=False):
@@ -396,8 +394,8 @@ def checked_device(device):
 
 
 @contextmanager
-def _quiet():
-    """Keep transformers' progress bars and remarks about loading out of a notebook."""
+def quiet():
+    """Keep transformers' progress bars and remarks about loading and saving out of a notebook."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -20,6 +20,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from helpers._plumbing.checkpoints import quiet
 from helpers._plumbing.files import writable_folder
 from helpers.lab import pocketweb
 
@@ -118,5 +119,6 @@ def save(lm, folder):
         True
     """
     writable_folder(folder)
-    copy.deepcopy(lm.model).half().save_pretrained(folder)
+    with quiet():
+        copy.deepcopy(lm.model).half().save_pretrained(folder)
     lm.tokenizer.save_pretrained(folder)

@@ -229,9 +229,7 @@ class Language:
     def _after(self, derivation, token):
         """[(probability, Derivation), ...] once the token is written."""
         if token not in derivation.after:
-            found = ()
-            if _may_write(derivation.state[0], token):
-                found = self._expand(derivation.state, token)[token]
+            found = self._expand(derivation.state, token)[token]
             derivation.after[token] = [(p, self._derivation(*state)) for p, state in found]
         return derivation.after[token]
 

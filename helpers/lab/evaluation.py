@@ -58,8 +58,7 @@ def _unseen(objective, n_documents, share, language, seed):
         positions = [list(range(len(document.tokens) + 1)) for document in documents]
     else:
         positions = [[i for i in range(len(d.tokens)) if rng.random() < share] for d in documents]
-    asked = zip(documents, positions, strict=True)
-    truth = [language.log_probs(objective, *one) for one in asked]
+    truth = [language.log_probs(objective, *one) for one in zip(documents, positions, strict=True)]
     return Unseen(objective, documents, positions, truth)
 
 

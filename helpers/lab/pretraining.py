@@ -42,6 +42,8 @@ LOOP = 2  # the version of the loop; 1 read one document a row, and Muon was its
 OPTIMIZERS = ("adamw", "muon")
 MOST_PLACES = 2**14  # of rows, padding included, in one pass through a model
 SCORED_AT_ONCE = 256  # tokens, whose scores then fit into the cache of a processor
+# Without the steps a second: it fits a narrow page
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 INTERRUPTED = "\nInterrupted after {} of {} steps; what was learned so far is kept."
 count, from_0 = check_whole_number, functools.partial(check_whole_number, lowest=0)
 OPTIONS = {  # arguments of `pretrain` that are numbers: their meaning, and what they must be
@@ -270,8 +272,9 @@ def _ahead(batches, done, settings, accelerator):
 
 
 def _bar(settings, done, accelerator):
-    what, quiet = f"{settings.objective} model", not accelerator.is_main_process
-    return tqdm(total=settings.steps, initial=done, desc=what, disable=quiet)
+    look = {"desc": f"{settings.objective} model", "bar_format": BAR}
+    quiet = not accelerator.is_main_process
+    return tqdm(total=settings.steps, initial=done, disable=quiet, **look)
 
 
 def _rate_at(step, settings):

@@ -107,6 +107,15 @@ FillMaskExplorer(pieces_bert, "The [MASK] said [MASK].", ["cat", "dog"]).still
 lines = {"causal": ([0, 50, 100], [3.0, 1.5, 1.2]), "masked": ([0, 50, 100], [3.1, 1.1, 0.9])}
 line_chart(lines, "steps", "nats per token", floor=0.6)
 """,
+    "progress": """
+from helpers.lab.pretraining import pretrain
+from tqdm.auto import tqdm
+
+for _ in tqdm(range(3), desc="settings"):
+    pass
+smallest = {"n_layer": 1, "d_model": 16, "n_head": 2, "tokens_per_step": 128}
+_ = pretrain("causal", 120, **smallest)
+""",
     "tree": """
 from helpers.lab.best_text import text_tree
 from helpers.models import load_causal_lm

@@ -344,6 +344,11 @@ def test_a_damaged_checkpoint_is_put_aside(damage, tmp_path):
     assert len(history) == 2
 
 
+def test_saving_a_model_shows_no_bar(tmp_path, capfd):
+    save(load_causal_lm("pocket-gpt2", device="cpu"), tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
 @OBJECTIVES
 def test_training_goes_on_from_a_model(objective, tmp_path):
     learned, _ = pretrain(objective, steps=30, **TINY)
