@@ -10,7 +10,8 @@ import gc
 import os
 
 # The libraries make a million objects that stay. Python looks through them for garbage after every
-# few hundred new objects, which takes a tenth of a training and two thirds of an exact answer.
+# few hundred new ones, and that takes longer than an exact answer does (tests/benchmarks/
+# test_start.py).
 gc.set_threshold(100_000)
 
 # Progress bars as wide as the page, where it is narrow too. Libraries make their own.

@@ -50,10 +50,10 @@ def frontier(lm, prompt, settings, n_texts=64, seed=1):
 
 
 def _measured(lm, prompt, temperature, top_k, top_p, n_texts, seed):
+    from scipy.stats import binomtest  # here, so that whoever draws nothing need not wait for it
+
     knobs = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     texts = generate_text(lm, prompt, **knobs, seed=seed, num_return_sequences=n_texts)
-    from scipy.stats import binomtest  # a third of a second, which only this function needs
-
     n_possible = sum(map(pocketweb.is_possible, texts))
     low, high = binomtest(n_possible, n_texts).proportion_ci(method="wilson")
     drawn_from = entropies(lm, prompt, texts, **knobs)

@@ -1,7 +1,8 @@
-"""How long a reader waits: for the imports, for a pocket model, for the first bars, for a whole
-notebook.
+"""How long a reader waits: for the imports, for a pocket model, for exact answers, for the first
+bars, for a whole notebook.
 """
 
+import gc
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from helpers import generation, models
+from helpers.lab.engine import Language
 from tests.support.notebook_plugin import ROOT
 from tests.tools.store_outputs import execute, tags
 
@@ -46,6 +48,28 @@ def test_loading_a_pocket_model(report, medians):
     )
     report(f"loading pocket-gpt2: {load:.2f} s (at most 1), {load / write:.1f} x writing 40 tokens")
     assert load <= 1
+
+
+def test_looking_for_garbage_after_every_few_hundred_objects(report, medians):
+    """As Python does it by itself, and as helpers sets it."""
+    grammar = (ROOT / "helpers" / "data" / "pocketweb.grammar").read_text(encoding="utf-8")
+    before = gc.get_threshold()
+
+    def answers_with(threshold):
+        def answer():
+            gc.set_threshold(threshold)
+            language = Language(grammar, ["review", "role", "work"])
+            for document in language.sample(20, seed=0):
+                language.log_probs("masked", document)
+
+        return answer
+
+    try:
+        ours, often = medians(answers_with(before[0]), answers_with(700), rounds=5)
+    finally:
+        gc.set_threshold(*before)
+    report(f"exact answers, with garbage looked for often: {often / ours:.1f} x as long")
+    assert often >= 1.2 * ours
 
 
 class PeakMemory(threading.Thread):
