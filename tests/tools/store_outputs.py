@@ -10,6 +10,7 @@ one line of text, finished progress bars are dropped, and there is no widget sta
 """
 
 import argparse
+import gc
 import re
 import sys
 import time
@@ -42,6 +43,7 @@ def run(notebook, folder, timeout=600, kernel_name="python3", programs=None):
     that fails raises as a cell does; what one writes to stderr is added to what its cell shows.
     """
     added = add(notebook, programs or {})
+    gc.collect()  # now, and not while messages are waited for: sockets of kernels that have stopped
     NotebookClient(
         notebook,
         timeout=timeout,
