@@ -3,7 +3,8 @@
 `models` loads a language model, `generation` writes with it, `fill_mask` fills blanks with it,
 `explorers` puts sliders on it, `charts` and `quiz` serve the page, and `lab` is the laboratory
 behind the experiments; `_plumbing` checks arguments and fetches files. No library is imported here,
-so that `import helpers` costs nothing.
+so that `import helpers` costs nothing. It sets two things for the whole process: how often Python
+looks for garbage, and how wide progress bars are.
 """
 
 import gc

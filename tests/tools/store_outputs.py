@@ -43,7 +43,9 @@ def run(notebook, folder, timeout=600, kernel_name="python3", programs=None):
     that fails raises as a cell does; what one writes to stderr is added to what its cell shows.
     """
     added = add(notebook, programs or {})
-    gc.collect()  # now, and not while messages are waited for: sockets of kernels that have stopped
+    # What kernels that have stopped leave behind goes now, and not while messages are waited for: a
+    # wait beside an idle kernel, twice seen to last its whole timeout, is not explained otherwise
+    gc.collect()
     NotebookClient(
         notebook,
         timeout=timeout,
