@@ -4,16 +4,18 @@ It holds the wheels for this system, this copy of the repository, real models wh
 a page with the commands, and a check for the day before.
 """
 
-import shutil
 import sys
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 
 from helpers._plumbing.checkpoints import find
 from helpers._plumbing.classroom import REPOSITORY, filled_in, notebook_paths
 from helpers._plumbing.files import folder_written_whole
 from helpers._plumbing.smollm import call_python
 
-LEFT_OUT = (".git", ".venv", "venv", "__pycache__", "*.egg-info", ".*_c*", "*.part", "screenshots")
+# What Git ignores, and its own folder; of the names with a dot, those of the project go along
+LEFT_OUT = ("__pycache__", "*.py[cod]", "*.egg-info", "build", "dist", "venv", ".git", ".[!bcg]*")
+LEFT_OUT += ("checkpoints", "screenshots", "*.part", "Thumbs.db")
 
 
 def gather_room(folder, models=()):
@@ -26,11 +28,9 @@ def gather_room(folder, models=()):
     notebook_paths()
     sources = [find(name, folders=False).parents[1] for name in models]
     with folder_written_whole(folder) as part:
-        ignored = shutil.ignore_patterns(*LEFT_OUT)
-        shutil.copytree(REPOSITORY, part / "repository", ignore=ignored)
+        copytree(REPOSITORY, part / "repository", ignore=ignore_patterns(*LEFT_OUT))
         for source in sources:  # the cache's folder of a model; a stick has no links to blobs
-            ignored = shutil.ignore_patterns("blobs")
-            shutil.copytree(source, part / "models" / source.name, ignore=ignored)
+            copytree(source, part / "models" / source.name, ignore=ignore_patterns("blobs"))
         _fetch_wheels(part)
         files = {path.relative_to(part).as_posix(): path for path in sorted(part.rglob("*"))}
         for name in ("README.md", "check.py"):

@@ -120,7 +120,7 @@ class RealModel(LiveView):
         self._button.layout.align_self = "flex-start"
         away = f"The real {title} is not on this machine. Press the button to fetch it once."
         self.status.value = status_html(away)
-        told = f"The real {title} was not on the machine that ran this page. Run it to fetch it."
+        told = f"The real {title} was not where this page ran. Run it, and a button fetches it."
         recorded = recording(text, known.kind)
         still = f"<p><em>{visible(told)}</em></p>{recorded.html}"
         super().__init__(Picture(still, f"{told}\n{recorded.text}".strip()))

@@ -13,7 +13,7 @@ from helpers.lab.echo import LOOKS, surgery
 
 
 class SurgeryExplorer(Explorer):
-    """Boxes to tick off what the two layers of a model of `train_echo` look at.
+    """Boxes for where the two layers of a model of `train_echo` may look.
 
     `looks` are the boxes, {one of `echo.LOOKS`: a checkbox}, which a cell may set; `view` and
     `status` are the `widgets.HTML` that follow them. The Tab key leads to a box, the space bar
@@ -29,7 +29,7 @@ class SurgeryExplorer(Explorer):
     """
 
     def __init__(self, model):
-        super().__init__("Boxes to tick off what each layer of a trained model looks at")
+        super().__init__("Boxes for where a layer of a trained model may look")
         self._model, self.view = model, widgets.HTML()
         layout = {"width": "300px", "max_width": "100%"}
         self.looks = {

@@ -80,7 +80,7 @@ class TrainingExplorer(Explorer):
         prompt, blank: texts that PocketWeb can write, the second with one [MASK].
 
     Raises:
-        ValueError: a text that PocketWeb cannot write, trainings with different numbers of models.
+        ValueError: a text that PocketWeb cannot write, no models, or not as many of both.
 
     Example:
         >>> from helpers.lab.pretraining import watched
@@ -93,9 +93,9 @@ class TrainingExplorer(Explorer):
     """
 
     def __init__(self, gpt, bert, prompt, blank):
-        if len(gpt.models) != len(bert.models):
-            numbers = f"{len(gpt.models)} and {len(bert.models)}"
-            raise ValueError(f"The trainings kept {numbers} models. Keep as many of both.")
+        kept, other = (len(getattr(training, "models", ())) for training in (gpt, bert))
+        if kept != other or not kept:
+            raise ValueError(f"The trainings kept {kept} and {other} models. Keep as many of both.")
         super().__init__("A slider over the saved steps of two trainings")
         both = _moments("GPT", gpt, prompt), _moments("BERT", bert, blank)
         self._ends = [axis_end(*(moment.bars for moment in moments)) for moments in both]

@@ -133,13 +133,21 @@ def wheel(folder, name, tag="py3-none-any"):
         archive.writestr(f"{info}/RECORD", "")
 
 
+def ignored_by_git():
+    lines = (classroom.REPOSITORY / ".gitignore").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and line[0] != "#"]
+
+
 @pytest.fixture
 def copy(monkeypatch, tmp_path):
     """A small copy of the repository, with a package index that is a folder."""
     copy = tmp_path / "copy"
     (copy / "notebooks").mkdir(parents=True)
     (copy / "notebooks" / "05_a.ipynb").write_text("{}")
-    (copy / ".venv").mkdir()
+    for pattern in ignored_by_git():
+        made_here = copy / pattern.strip("/").replace("[cod]", "c").replace("*", "made_here")
+        made_here.parent.mkdir(parents=True, exist_ok=True)
+        made_here.write_text("")
     (copy / "requirements.txt").write_text("# pins\npebble==1.0\n\n-e .\n")
     wheel(tmp_path / "index", "pebble")
     for module in (classroom, room):

@@ -113,6 +113,10 @@ def test_what_cannot_be_shown_is_refused(trainings):
     gpt, bert = trainings
     with pytest.raises(ValueError, match="kept 1 and 5 models"):
         TrainingExplorer(Training({8: gpt.models[8]}, *gpt[1:]), bert, PROMPT, BLANKED)
+    with pytest.raises(ValueError, match="kept 0 and 5 models"):
+        TrainingExplorer(None, bert, PROMPT, BLANKED)
+    with pytest.raises(ValueError, match="kept 0 and 0 models"):
+        TrainingExplorer(*(Training({}, *training[1:]) for training in trainings), PROMPT, BLANKED)
     with pytest.raises(ValueError, match="cannot write 'Hello' in the genres that the GPT reads"):
         TrainingExplorer(gpt, bert, "Hello", BLANKED)
     with pytest.raises(ValueError, match="the BERT reads"):
