@@ -10,13 +10,13 @@ one line of text, finished progress bars are dropped, and there is no widget sta
 """
 
 import argparse
-import gc
 import re
 import sys
 import time
 from pathlib import Path
 
 import nbformat
+import zmq
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -26,6 +26,20 @@ from tests.support.notebook_plugin import WIDGET_VIEW  # which also sets the off
 LIVE_VIEW = "A live view stands here while the notebook runs."
 PROGRESS_BAR = re.compile(r"\s*(.*:)?\s*\d+%\|")
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+class Client(NotebookClient):
+    """A client that misses no reply.
+
+    To an `Output` widget nbclient answers on the socket on which it waits for the cell's reply. A
+    reply that has just come is then announced to the sending alone, and the waiting lasts for the
+    whole timeout. Asking the socket what is there wakes it.
+    """
+
+    def process_message(self, *args):
+        shown = super().process_message(*args)
+        self.kc.shell_channel.socket.get(zmq.EVENTS)
+        return shown
 
 
 def execute(path, timeout=600, kernel_name="python3", checks=notebook_checks.FOLDER):
@@ -43,10 +57,7 @@ def run(notebook, folder, timeout=600, kernel_name="python3", programs=None):
     that fails raises as a cell does; what one writes to stderr is added to what its cell shows.
     """
     added = add(notebook, programs or {})
-    # What kernels that have stopped leave behind goes now, and not while messages are waited for: a
-    # wait beside an idle kernel, twice seen to last its whole timeout, is not explained otherwise
-    gc.collect()
-    NotebookClient(
+    Client(
         notebook,
         timeout=timeout,
         kernel_name=kernel_name,

@@ -8,9 +8,11 @@ has each notebook's cells and what must hold after them.
 import re
 import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
+from nbclient.output_widget import OutputWidget
 
 from tests.support.notebook_plugin import ROOT
 from tests.tools import store_outputs
@@ -164,6 +166,21 @@ def test_hidden_errors_and_warnings_are_not_stored(tmp_path, kind):
     cells = [(WIDGETS + "\ndisplay(out)", ["widget"]), (BAD[kind], ["widget"])]
     notebook = store_outputs.execute(write(tmp_path / "notebook.ipynb", cells))
     assert store_outputs.faults(notebook)
+
+
+def test_a_reply_that_comes_while_a_widget_is_answered_is_not_missed(tmp_path, monkeypatch):
+    """It would be found when the timeout is over."""
+    answer = OutputWidget._publish_msg
+
+    def late(*args, **kwargs):
+        time.sleep(1)  # the cell's reply comes, and nobody looks
+        answer(*args, **kwargs)
+
+    monkeypatch.setattr(OutputWidget, "_publish_msg", late)
+    cells = [(WIDGETS + "\ndisplay(out)", ["widget"]), ("with out:\n    print(1)", [])]
+    start = time.monotonic()
+    store_outputs.execute(write(tmp_path / "notebook.ipynb", cells), timeout=120)
+    assert time.monotonic() - start < 120
 
 
 def test_a_widget_without_its_tag_is_not_stored(tmp_path):
