@@ -20,7 +20,7 @@ from helpers._plumbing.checks import (
     enough_memory,
     warn_of_unknown_words,
 )
-from helpers._plumbing.passes import checked_logits
+from helpers._plumbing.passes import checked_logits, read_on
 
 
 class TokenProbability(NamedTuple):
@@ -105,11 +105,7 @@ def write_tokens(lm, ids, settings):
     if settings.seed is not None:
         generator = torch.Generator(ids.device).manual_seed(settings.seed)
     for _ in range(settings.max_new_tokens):
-        unread = ids if cache is None else ids[:, -1:]
-        with torch.no_grad():
-            output = lm.model(unread, past_key_values=cache, use_cache=True)
-        logits = checked_logits(lm, output.logits[:, -1])  # [n, vocab]
-        cache = getattr(output, "past_key_values", None)  # GPT-1 and Mamba have none
+        logits, cache = read_on(lm, ids, cache)  # [n, vocab]
         if settings.do_sample:
             ids = add_token(ids, logits, *settings.knobs, generator)
         else:

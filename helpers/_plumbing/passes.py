@@ -1,4 +1,6 @@
-"""Passes of a model: several texts in one, and what comes out is made of numbers."""
+"""Passes of a model: several texts in one, a text token by token, and what comes out is made of
+numbers.
+"""
 
 import inspect
 
@@ -11,6 +13,20 @@ def checked_logits(lm, logits):
         problem = f"{lm.name!r} answers with what is no number: its weights are damaged"
         raise ValueError(f"{problem}. Load it again, or load another model.")
     return logits.float()
+
+
+def read_on(lm, ids, cache=None):
+    """Read token ids [n, n_tokens], or the last of each row alone if a cache keeps the others.
+
+    Returns the logits [n, vocab] of the next token, and the cache to go on with: None of a model
+    that keeps none, such as GPT-1 or Mamba.
+    """
+    unread = ids if cache is None else ids[:, -1:]
+    known = inspect.signature(lm.model.forward).parameters
+    name = "cache" if "cache" in known else "past_key_values"  # before transformers 5.24
+    with torch.no_grad():
+        output = lm.model(unread, **{name: cache}, use_cache=True)
+    return checked_logits(lm, output.logits[:, -1]), getattr(output, name, None)
 
 
 def in_one_pass(lm, rows, read, most_tokens=8192):

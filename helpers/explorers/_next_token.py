@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from helpers._plumbing.passes import checked_logits
+from helpers._plumbing.passes import read_on
 from helpers.explorers._bars import Bar, axis_end
 from helpers.generation import distribution, kept_by
 from helpers.lab import pocketweb
@@ -29,12 +29,10 @@ class Place(NamedTuple):
 
 def reach(lm, text, ids, cache=None):
     """Read a text with token ids [1, n_tokens], or with a cache only its last token."""
-    with torch.no_grad():
-        unread = ids if cache is None else ids[:, -1:]
-        output = lm.model(unread, past_key_values=cache, use_cache=True)
-    logits = checked_logits(lm, output.logits[0, -1]).cpu()  # [vocab]
+    rows, cache = read_on(lm, ids, cache)
+    logits = rows[0].cpu()  # [vocab]
     highest = (logits / COLD).softmax(-1).max().item()
-    return Place(ids, getattr(output, "past_key_values", None), logits, _truth(lm, text), highest)
+    return Place(ids, cache, logits, _truth(lm, text), highest)
 
 
 def _truth(lm, text):

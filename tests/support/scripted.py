@@ -23,15 +23,17 @@ class Scripted:
     def can_generate(self):
         return True
 
-    def __call__(self, ids, past_key_values=None, use_cache=True):
-        position, self.read = past_key_values or 0, self.read + 1
+    def forward(self, ids, cache=None, use_cache=True):
+        position, self.read = cache or 0, self.read + 1
         logits = (
             torch.nn.functional.one_hot(
                 torch.tensor([[self.tokens[position]]]), self.config.vocab_size
             )
             * 99.0
         )
-        return SimpleNamespace(logits=logits, past_key_values=position + 1)
+        return SimpleNamespace(logits=logits, cache=position + 1)
+
+    __call__ = forward
 
 
 def scripted(lm, text):
