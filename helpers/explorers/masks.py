@@ -69,7 +69,7 @@ class MaskExplorer(Explorer):
 
 
 def _panel(lm, mask, document):
-    """What a model gives each token of a text, beside its odds given the left side."""
+    """What a model gives each token of a text, beside its exact probability given the left side."""
     places = range(len(document.tokens))
     said = log_probs_under(lm, mask, document, places)
     truth = pocketweb.language().log_probs("causal", document, places)

@@ -29,7 +29,7 @@ class TokenSurprise(NamedTuple):
 
     text: str
     nats: float
-    unavoidable: float | None  # that of the true odds; None where PocketWeb cannot write the text
+    unavoidable: float | None  # that of the truth; None where PocketWeb cannot write the text
 
     @property
     def words(self):
@@ -43,7 +43,8 @@ def token_surprises(lm, text, genres=None):
     """The surprise of a causal model at each token of a text: a list of `TokenSurprise`.
 
     The surprise is -ln p(token | all tokens before it), in nats. The unavoidable part is that of
-    the true odds in a PocketWeb of these genres (all by default), as far as it can write the text.
+    the exact probabilities in a PocketWeb of these genres (all by default), as far as it can write
+    the text.
     Errors are those of `generate_text`.
 
     Example:
@@ -99,7 +100,7 @@ def _note(tokens):
 
 
 class SurpriseExplorer(Explorer):
-    """A text, coloured by how much more it surprises a causal model than the true odds.
+    """A text, coloured by how much more it surprises a causal model than the truth.
 
     Orange is what the model is surprised above the unavoidable, the blue line below a token the
     unavoidable; where PocketWeb cannot write the text, grey is the plain surprise. `text`, `model`

@@ -19,8 +19,8 @@ def after_world_texts():
     assert "The {A=pet} sat on the {A.seat}." in grammar
     assert "4x cat / mat / meow | 2x dog / log / woof" in grammar
     assert "1x rat / mat / squeak | 2x frog / log / croak" in grammar
-    assert odds.idxmax() == " mat"
-    assert 70 < odds.max() < 72
+    assert chances.idxmax() == " mat"
+    assert 70 < chances.max() < 72
 
 
 def after_same_exact():

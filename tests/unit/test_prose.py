@@ -27,7 +27,7 @@ TRANSLATED = [  # from what readers stumbled over
     "The average of the last layer, less the average of all texts.",
 ]
 PLAIN = [
-    "The orange bars are the true odds. Compare them with the blue bars at temperature 1.",
+    "The orange bars are the true chances. Compare them with the blue bars at temperature 1.",
     "About as unsure as picking from 8 equally likely words.",
     "Below 1, likely words get even likelier. Above 1, unlikely words catch up.",
     "The rest are scaled up so that they add up to 100 % again.",
