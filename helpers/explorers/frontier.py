@@ -98,7 +98,7 @@ def _plane(live, stored):
         ax.plot(line.entropy, 100 * line.possible, markersize=4, linewidth=1, alpha=0.6, **look)
         ends.append((line.entropy.iloc[-1], 100 * line.possible.iloc[-1], cut, look["color"]))
         here = live[live.cut == cut]
-        reach = 100 * (here.possible - here.low), 100 * (here.high - here.possible)
+        reach = (100 * here[["low", "possible", "high"]]).diff(axis=1).to_numpy().T[1:].tolist()
         bars = {"linestyle": "", "markersize": 8, "capsize": 3, "markeredgecolor": "white"}
         ax.errorbar(here.entropy, 100 * here.possible, reach, **bars, **look)
     ax.set_xscale("log")

@@ -2,8 +2,14 @@
 
 
 def after_words_run():
+    """What the text below says of the exam's luck holds for a good reader and for a coin."""
     assert max(tuned.values()) <= 100 * ceiling(test)
     assert tuned["pocket-gpt2"] > tuned["bag of words"]
+    truth = torch.tensor([e.truth for e in test])
+    named = fine_tuning.in_batches(reader, test).argmax(-1)
+    for labels in (named, torch.arange(len(test)) % 2):
+        shares = 100 * torch.where(labels == 1, truth, 1 - truth)
+        assert 0.5 < shares.std() / len(test) ** 0.5 < 2.5
 
 
 def after_curves_check():
