@@ -18,8 +18,8 @@ def checked_logits(lm, logits):
 def read_on(lm, ids, cache=None):
     """Read token ids [n, n_tokens], or the last of each row alone if a cache keeps the others.
 
-    Returns the logits [n, vocab] of the next token, and the cache to go on with: None of a model
-    that keeps none, such as GPT-1 or Mamba.
+    Returns the logits [n, vocab] of the next token, and the cache to go on with: None if the model
+    keeps none, as GPT-1 does.
     """
     unread = ids if cache is None else ids[:, -1:]
     known = inspect.signature(lm.model.forward).parameters

@@ -9,7 +9,7 @@ def after_words_run():
     named = fine_tuning.in_batches(reader, test).argmax(-1)
     for labels in (named, torch.arange(len(test)) % 2):
         shares = 100 * torch.where(labels == 1, truth, 1 - truth)
-        assert 0.5 < shares.std() / len(test) ** 0.5 < 2.5
+        assert round((shares.std() / len(test) ** 0.5).item()) in (1, 2)
 
 
 def after_curves_check():
