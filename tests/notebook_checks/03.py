@@ -10,6 +10,17 @@ def after_shipped_mine():
     assert (abs(ratio - 1) < 0.1).tolist() == [True] * 5, beside
 
 
+def after_shipped_draw():
+    """Each line is steeper on its left half, and more text makes a line steeper as a whole."""
+    logs = [np.log([line.parameters, line.gap]) for _, line in gpts.groupby("million_tokens")]
+    whole, left, right = (
+        [np.polyfit(*points[:, part], 1)[0] for points in logs]
+        for part in (slice(None), slice(4), slice(-4, None))
+    )
+    assert all(a < b for a, b in zip(left, right, strict=True))
+    assert whole == sorted(whole, reverse=True)
+
+
 def after_straight_run():
     left, right = (slopes[name] for name in stretches)
     assert (left < right).all()

@@ -5,6 +5,7 @@ def after_echo_moments():
     assert shares["two layers"].iloc[-1] > 0.85
     assert shares["one layer"].iloc[-1] < 0.45
     assert moment(two, 0.8) - moment(two, 0.2) < steps / 5
+    assert (shares["two layers"] - shares["one layer"])[:300].max() < 0.05
 
 
 def after_echo_loss():
@@ -74,6 +75,10 @@ def after_stays_run():
             assert where == "24 to 32"
         for ruler in ("edit distance", "Brier score"):
             assert largest_step("sums of 3 digits", ruler, seed)[0] < most
+    for ruler in ("exact match", "token probability"):
+        three = [largest_step("sums of 3 digits", ruler, seed) for seed in (0, 1, 2)]
+        assert sum(share > most for share, _ in three) == 2
+        assert len({where for _, where in three}) > 1
 
 
 def after_mirror_run():
@@ -103,6 +108,9 @@ def after_few_control():
     either = (right.standard_error**2 + wrong.standard_error**2) ** 0.5
     assert abs(right.mean - wrong.mean) < 4 * either
     assert abs(right.mean - 0.5) < 4 * right.standard_error
+    flat = [score(stored[f"few-shot, {k} examples"], RULERS["exact match"]) for k in shots if k > 1]
+    assert [round(100 * one.standard_error, 1) for one in flat] == [3.5] * 3
+    assert max(one.mean for one in flat) - min(one.mean for one in flat) < 2 * either
 
 
 def after_few_two():

@@ -193,6 +193,26 @@ def test_the_guide_names_headings_and_notebooks_that_exist():
     assert set(named) <= headings, set(named) - headings
 
 
+@pytest.mark.parametrize(
+    ("told", "notebook", "shown"),
+    [
+        ('BERT says "fox" and "drum"', "01", "writes fox.*writes drum"),
+        ('gave "cat" 63 %', "01", "pocket-bert guesses 'cat' .62.7%"),
+        ('GPT gives "cat" 3 %, the truth is 4 %', "01", r"what comes next\? +3\.3 +3\.7"),
+        ("(8 % at temperature 2.)", "05", "possible: from 100 at 0.1 to 8.33 at 2"),
+        ("(One text of three says so.)", "05", "renewable energy is bright"),
+        ("(Review 2 is open: 63 %.)", "07", "review 2: good; true chance of good: 63.2%"),
+    ],
+)
+def test_the_guide_tells_what_the_pages_show(told, notebook, shown):
+    (path,) = [path for path in NOTEBOOKS if path.name.startswith(notebook)]
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    outputs = [output for cell in cells for output in cell.outputs]
+    words = " ".join(one.get("text") or one.data["text/plain"] for one in outputs)
+    assert told in GUIDE.read_text(encoding="utf-8")
+    assert len(re.findall(shown, words, re.S)) == 1
+
+
 def clocks(text):
     """{plan: minutes from its start, row by row} of a guide.
 
