@@ -67,7 +67,7 @@ def bars_at(lm, place, temperature, top_k, top_p=None, shown=TOKENS_SHOWN):
     rest = torch.ones_like(kept).index_fill(0, shown, False)
     for word, part in (("kept", rest & kept), ("cut", rest & ~kept)):
         if n := part.sum().item():
-            others = f"{n:,} others {word}", drawn[part].sum().item(), word == "kept"
+            others = f"{n:,} other{'s' * (n != 1)} {word}", drawn[part].sum().item(), word == "kept"
             bars.append(Bar(*others, _at(truth, part), is_token=False))
     sentence = (
         f"temperature {temperature:.2f}, top-k {top_k or 'off'}"

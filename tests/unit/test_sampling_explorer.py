@@ -147,6 +147,12 @@ def test_what_is_typed_as_top_k_stays(explorer):
         assert explorer.top_k.value == k
 
 
+def test_one_is_no_plural(explorer):
+    for top_k, row in ((11, "1 other kept"), (12, "2 others kept")):
+        explorer.top_k.value = top_k
+        assert row in explorer.bars.value
+
+
 def test_the_truth_beside_the_bars_is_exact(lm):
     prompt = PROMPT + " by the sea, there lived a"
     exact = pocketweb.next_token(prompt)
